@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The fabric contract: one-sided access to a server's memory regions.
+ *
+ * Providers: "verbs" (RDMA) and "tcp" (the same semantics over a stream).  Both obey:
+ *  - A key (rkey) is valid for one peer only, exactly for the bytes and rights
+ *    it was registered with; every other access fails and, as with an RC queue
+ *    pair, ends that connection (the offender sees -EACCES, what was queued
+ *    behind it -ECONNRESET).  The peer's other keys stay valid: it reconnects.
+ *  - fabric_mr_dereg() is a revoke: after it has returned 0 no byte of the
+ *    region is written or read by any peer.  It does not depend on the peer's help.
+ *  - A completed read sees all writes completed before it was posted on the same
+ *    connection, in the target's memory (that makes a read of the last bytes a flush).
+ *  - Keys are not reused within FABRIC_KEY_QUARANTINE_MS of their dereg where the
+ *    provider chooses them.
+ *
+ * Threads: server calls may come from any thread; reg, dereg, disconnect, free may
+ * block.  A client connection belongs to one thread at a time (the caller locks).
+ */
+#ifndef IOPMEM_FABRIC_H
+#define IOPMEM_FABRIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "fabric/memsrc.h"
+
+#define FABRIC_TOKEN_SIZE 16
+#define FABRIC_KEY_QUARANTINE_MS 20000
+
+#define FABRIC_READ	(1U << 0)	/* peer may read */
+#define FABRIC_WRITE	(1U << 1)	/* peer may write */
+
+/* ---- server ---- */
+
+struct fabric_server;
+struct fabric_peer;
+struct fabric_mr;
+
+enum fabric_event {
+	FABRIC_PEER_CONNECTED,
+	FABRIC_PEER_DISCONNECTED,
+	FABRIC_PEER_VIOLATION,		/* bad key, bounds or rights; the connection is dead */
+};
+
+struct fabric_server_attr {
+	const char *provider;		/* "tcp" or "verbs" */
+	const char *address;		/* numeric, NULL = all */
+	uint16_t port;			/* 0 = any; the one in use is in fabric_info */
+	/* Called from provider threads; must not call back into the fabric. */
+	void (*event)(void *arg, enum fabric_event ev, uint64_t clientid);
+	void *arg;
+};
+
+struct fabric_info {
+	const char *provider;
+	char address[64];		/* "" = the one the client already uses */
+	uint16_t port;
+	uint32_t io_align;		/* 1 = none */
+	uint32_t min_path_mtu;		/* bytes of IB MTU, 0 = none */
+	uint32_t needs_addr;		/* memory sources must have addr */
+};
+
+/* Refuses by name what cannot work: no RDMA device, port in use, RLIMIT_MEMLOCK. */
+int fabric_server_open(const struct fabric_server_attr *attr,
+		       struct fabric_server **server, struct iopmem_err *err);
+void fabric_server_info(const struct fabric_server *server, struct fabric_info *info);
+/* Assumes: no peer is left. */
+void fabric_server_close(struct fabric_server *server);
+
+/*
+ * One peer per client: its protection domain and connections.  A token admits one
+ * connection of that client, once; issuing a new one voids the unused last.
+ */
+int fabric_peer_new(struct fabric_server *server, uint64_t clientid,
+		    struct fabric_peer **peer, struct iopmem_err *err);
+int fabric_peer_token(struct fabric_peer *peer, uint8_t token[FABRIC_TOKEN_SIZE]);
+/* Ends its connections and voids its token.  Keys stay until deregistered. */
+void fabric_peer_disconnect(struct fabric_peer *peer);
+/* Assumes: no region of the peer is left. */
+void fabric_peer_free(struct fabric_peer *peer);
+
+/*
+ * Registers @src for @peer.  Errors: -ENOTCONN the peer has not connected yet
+ * (verbs: its device is unknown before), -ENOMEM (RLIMIT_MEMLOCK or NIC limits),
+ * -EIO and what the device says.
+ */
+int fabric_mr_reg(struct fabric_peer *peer, const struct memsrc *src, uint32_t rights,
+		  struct fabric_mr **mr, struct iopmem_err *err);
+uint32_t fabric_mr_rkey(const struct fabric_mr *mr);
+uint64_t fabric_mr_addr(const struct fabric_mr *mr);	/* remote address of the first byte */
+/* 0: revoked, @mr is gone.  Negative: nothing changed, call again. */
+int fabric_mr_dereg(struct fabric_mr *mr);
+
+/* ---- client ---- */
+
+struct fabric_conn;
+struct fabric_buf;
+
+enum fabric_op { FABRIC_OP_READ, FABRIC_OP_WRITE };
+
+struct fabric_conn_attr {
+	const char *provider;
+	const char *address;		/* numeric */
+	uint16_t port;
+	const uint8_t *token;
+	uint32_t depth;			/* operations in flight at most */
+	uint32_t timeout_ms;		/* to connect */
+	uint32_t min_path_mtu;		/* fails with -EPROTONOSUPPORT below it; 0 = none */
+};
+
+struct fabric_wc {
+	void *ctx;			/* as posted */
+	int status;			/* 0, -EACCES (key, bounds, rights), -ECONNRESET, -ETIMEDOUT, -EIO */
+};
+
+int fabric_connect(const struct fabric_conn_attr *attr, struct fabric_conn **conn,
+		   struct iopmem_err *err);
+/* Ends the connection.  Operations without completion are lost: poll first. */
+void fabric_disconnect(struct fabric_conn *conn);
+
+/* Caller's memory for I/O; stays the caller's, must outlive the buf. */
+int fabric_buf_reg(struct fabric_conn *conn, void *addr, size_t len,
+		   struct fabric_buf **buf, struct iopmem_err *err);
+void fabric_buf_dereg(struct fabric_buf *buf);
+
+/*
+ * Queues one operation.  Errors: -EAGAIN depth reached (poll, then again),
+ * -ECONNRESET the connection is dead, -EINVAL outside @buf or len > 1 GiB.
+ * WRITEs of one connection are placed in order of posting.
+ */
+int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
+		void *addr, uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx);
+/*
+ * Takes up to @n completions, waiting up to @timeout_ms for the first (0 = do not
+ * wait, -1 = for ever).  Returns their number, 0 on timeout, -ECONNRESET when the
+ * connection is dead and every completion has been taken.  Drives the connection.
+ */
+int fabric_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms);
+
+#endif
