@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Words that every test script shares, on the host and in a VM. Source it; it changes no option of the shell.
+
+# Seconds since this shell began, for a reader who asks what took so long.
+say() {
+    printf '[%6s] %s\n' "$SECONDS" "$*"
+}
+
+# Ends the shell (not only the function) with a reason.
+fail() {
+    printf 'FAIL: %s\n' "$*" >&2
+    exit 1
+}
+
+# Ends the script as skipped, as ctest and automake understand it.
+skip() {
+    printf 'SKIP: %s\n' "$*"
+    exit 77
+}
+
+# Every command named must exist.
+need() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || fail "'$tool' is not installed"
+    done
+}
+
+# wait_for SECONDS WHAT COMMAND...: runs COMMAND until it succeeds; fails with WHAT after SECONDS.
+wait_for() {
+    local seconds=$1 what=$2 start=$SECONDS
+    shift 2
+    until "$@"; do
+        ((SECONDS - start < seconds)) || fail "waited ${seconds} s for: $what"
+        sleep 0.1
+    done
+}
