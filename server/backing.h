@@ -126,6 +126,13 @@ struct backing_ops {
 extern const struct backing_ops backing_xfs_ops;
 extern const struct backing_ops backing_dir_ops;
 
+/*
+ * Called first in main(), before any thread exists: blocks the lease-break signals
+ * of "dir" (SIGRTMIN+4, and SIGIO when its queue overflows) and ignores SIGXFSZ, so
+ * that a file size limit is an error and not a death.  Threads inherit both.
+ */
+void backing_block_signals(void);
+
 /* "auto" picks xfs when the path is on an iopmem device, else dir.  NULL: unknown. */
 const struct backing_ops *backing_find(const char *kind, const char *path);
 

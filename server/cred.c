@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cred.h"
+
+#include <errno.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* The raw system call changes this thread only; glibc's would change them all. */
+static int thread_setgroups(unsigned int n, const gid_t *groups)
+{
+	return (int)syscall(SYS_setgroups, n, groups);
+}
+
+int cred_enter(const struct cred *cred)
+{
+	if (geteuid() != 0)
+		return 0;
+	if (thread_setgroups(cred->nr_groups, cred->groups))
+		return -errno;
+	setfsgid(cred->gid);
+	setfsuid(cred->uid);
+	/* Both return the previous id and no error: ask what is in force. */
+	if ((uid_t)setfsuid((uid_t)-1) != cred->uid || (gid_t)setfsgid((gid_t)-1) != cred->gid) {
+		cred_leave();
+		return -EPERM;
+	}
+	return 0;
+}
+
+void cred_leave(void)
+{
+	if (geteuid() != 0)
+		return;
+	setfsuid(0);
+	setfsgid(getegid());
+	if (thread_setgroups(0, NULL))
+		log_error("give up a caller's groups: setgroups failed");
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "export.h"
+#include "layout.h"
+#include "recall.h"
+
+/* ---- the queue ---- */
+
+static void job_run(struct job *job)
+{
+	struct file_job *fj = (struct file_job *)job;
+
+	fj->run(fj);
+}
+
+static void start_head(struct file *f)
+{
+	if (f->jobs)
+		pool_submit(f->srv->fs_pool, &f->jobs->job);
+}
+
+static void job_done(struct job *job)
+{
+	struct file_job *fj = (struct file_job *)job;
+	struct file *f = fj->file;
+
+	f->jobs = fj->next;
+	if (!f->jobs)
+		f->jobs_tail = &f->jobs;
+	start_head(f);
+	f->refs++;		/* done() may drop what keeps the file */
+	fj->done(fj);
+	file_put(f);
+}
+
+void file_submit(struct file *f, struct file_job *fj)
+{
+	bool idle = !f->jobs;
+
+	fj->job.run = job_run;
+	fj->job.done = job_done;
+	fj->file = f;
+	fj->next = NULL;
+	*f->jobs_tail = fj;
+	f->jobs_tail = &fj->next;
+	if (idle)
+		start_head(f);
+}
+
+static void wake(struct file_waiter **list)
+{
+	struct file_waiter *w = *list, *next;
+
+	*list = NULL;
+	for (; w; w = next) {
+		next = w->next;
+		w->ready(w);
+	}
+}
+
+/* ---- opening and closing ---- */
+
+struct open_job {
+	struct file_job fj;
+	int path_fd;
+	int rc;
+	struct iopmem_err err;
+	struct backing_file *bf;
+};
+
+static void open_run(struct file_job *fj)
+{
+	struct open_job *oj = (struct open_job *)fj;
+	struct file *f = fj->file;
+
+	oj->rc = f->exp->ops->file_open(f->exp->backing, oj->path_fd, f, &oj->bf, &oj->err);
+	close(oj->path_fd);
+}
+
+static void open_done(struct file_job *fj)
+{
+	struct open_job *oj = (struct open_job *)fj;
+	struct file *f = fj->file;
+
+	f->opening = false;
+	f->open_rc = oj->rc;
+	f->open_err = oj->err;
+	f->bf = oj->rc ? NULL : oj->bf;
+	free(oj);
+	wake(&f->open_waiters);
+}
+
+static void start_open(struct file *f, int path_fd)
+{
+	struct open_job *oj = calloc(1, sizeof(*oj));
+
+	if (!oj) {
+		close(path_fd);
+		f->open_rc = -ENOMEM;
+		return wake(&f->open_waiters);
+	}
+	f->opening = true;
+	oj->path_fd = path_fd;
+	oj->fj.run = open_run;
+	oj->fj.done = open_done;
+	file_submit(f, &oj->fj);
+}
+
+static struct file *find(struct server *srv, const struct file_key *key)
+{
+	struct file *f;
+
+	HASH_FIND(hh, srv->files, key, sizeof(*key), f);
+	return f;
+}
+
+static struct file_key key_of(const struct export *exp, const struct stat *st)
+{
+	return (struct file_key){ exp->index, st->st_dev, st->st_ino };
+}
+
+struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
+		      const char *name, struct file_waiter *w)
+{
+	struct file_key key = key_of(exp, st);
+	struct file *f = find(exp->srv, &key);
+
+	if (!f) {
+		f = calloc(1, sizeof(*f));
+		if (!f) {
+			close(path_fd);
+			return NULL;
+		}
+		f->key = key;
+		f->srv = exp->srv;
+		f->exp = exp;
+		f->jobs_tail = &f->jobs;
+		snprintf(f->name, sizeof(f->name), "%s/%s", exp->cfg->name, name);
+		HASH_ADD(hh, exp->srv->files, key, sizeof(f->key), f);
+	}
+	f->refs++;
+	w->file = f;
+	w->next = f->open_waiters;
+	f->open_waiters = w;
+	/* While it is being closed the open queues behind the close. */
+	if (f->bf && !f->closing) {
+		close(path_fd);
+		f->open_rc = 0;
+		wake(&f->open_waiters);
+	} else if (f->opening) {
+		close(path_fd);
+	} else {
+		f->open_err.code = 0;
+		start_open(f, path_fd);
+	}
+	return f;
+}
+
+struct file *file_peek(struct export *exp, const struct stat *st)
+{
+	struct file_key key = key_of(exp, st);
+
+	return find(exp->srv, &key);
+}
+
+void file_ref(struct file *f)
+{
+	f->refs++;
+}
+
+struct close_job {
+	struct file_job fj;
+	struct backing_file *bf;
+};
+
+static void close_run(struct file_job *fj)
+{
+	struct close_job *cj = (struct close_job *)fj;
+
+	fj->file->exp->ops->file_close(cj->bf);
+}
+
+static void close_done(struct file_job *fj)
+{
+	fj->file->closing = false;
+	free(fj);	/* job_done's file_put frees the file unless it is wanted again */
+}
+
+static void file_release(struct file *f)
+{
+	struct close_job *cj;
+
+	if (f->jobs)
+		return;		/* its job_done() comes back here */
+	if (!f->bf) {
+		struct server *srv = f->srv;
+
+		HASH_DELETE(hh, srv->files, f);
+		free(f);
+		server_progress(srv);
+		return;
+	}
+	cj = calloc(1, sizeof(*cj));
+	if (!cj)
+		return;		/* stays open until it is used again */
+	cj->bf = f->bf;
+	cj->fj.run = close_run;
+	cj->fj.done = close_done;
+	f->bf = NULL;
+	f->closing = true;
+	file_submit(f, &cj->fj);
+}
+
+void file_put(struct file *f)
+{
+	if (--f->refs == 0)
+		file_release(f);
+}
+
+/* ---- the kernel lease ---- */
+
+static void lease_close_run(struct file_job *fj)
+{
+	struct file *f = fj->file;
+
+	if (f->lease_open)
+		f->exp->ops->layout_close(f->bf);
+	f->lease_open = false;
+}
+
+static void lease_close_done(struct file_job *fj)
+{
+	struct file *f = fj->file;
+
+	free(fj);
+	if (f->lease == FILE_LEASE_CLOSING)
+		f->lease = FILE_LEASE_NONE;
+	f->broken = false;
+	log_debug("%s: lease given back", f->name);
+	file_put(f);
+	file_settle(f);
+}
+
+void file_settle(struct file *f)
+{
+	struct file_job *fj;
+
+	if (!layout_table_empty(&f->table))
+		return;
+	if (f->lease == FILE_LEASE_HELD) {
+		fj = calloc(1, sizeof(*fj));
+		if (!fj) {
+			log_error("%s: no memory to give the lease back", f->name);
+			return;
+		}
+		f->lease = FILE_LEASE_CLOSING;
+		fj->run = lease_close_run;
+		fj->done = lease_close_done;
+		file_ref(f);
+		file_submit(f, fj);
+		return;
+	}
+	if (f->lease == FILE_LEASE_NONE)
+		wake(&f->idle_waiters);
+}
+
+void file_wait_idle(struct file *f, struct file_waiter *w)
+{
+	w->file = f;
+	w->next = f->idle_waiters;
+	f->idle_waiters = w;
+	file_settle(f);
+}
+
+struct break_job {
+	struct job job;
+	struct file *file;
+};
+
+static void break_done(struct job *job)
+{
+	struct break_job *bj = (struct break_job *)job;
+	struct file *f = bj->file;
+
+	free(bj);
+	if (f->broken)
+		return;
+	log_info("%s: the kernel breaks its lease, recalling every layout", f->name);
+	f->broken = true;
+	f->break_seq++;
+	recall_file(f, NULL, (struct range){ 0, UINT64_MAX }, "local access");
+	file_settle(f);
+}
+
+void file_on_break(void *arg, void *cookie)
+{
+	struct server *srv = arg;
+	struct break_job *bj = calloc(1, sizeof(*bj));
+
+	if (!bj)
+		return log_error("no memory to take a lease break");
+	bj->job.done = break_done;
+	bj->file = cookie;
+	/* layout_close comes after this, and its completion is posted later still:
+	 * the file is there when break_done() runs. */
+	loop_post(srv->loop, &bj->job);
+}
+
+void file_fix_size(const struct file *f, struct stat *st)
+{
+	if (f && f->lease != FILE_LEASE_NONE)
+		st->st_size = (off_t)f->size;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Files the server has open: one object, one descriptor an inode.  Work that can
+ * wait in the file system is queued per file and runs one at a time on the fs pool.
+ *
+ * The kernel lease (backing layout) is taken by the first grant and dropped when
+ * the last segment is gone, so whoever breaks it waits for exactly that.
+ */
+#ifndef IOPMEM_SERVER_FILE_H
+#define IOPMEM_SERVER_FILE_H
+
+#include <sys/stat.h>
+#include <uthash.h>
+
+#include "backing.h"
+#include "layout_table.h"
+#include "server.h"
+
+struct file_key {
+	uint64_t export_index;
+	uint64_t dev;
+	uint64_t ino;
+};
+
+struct file_job {
+	struct job job;			/* private to file.c */
+	struct file *file;
+	void (*run)(struct file_job *fj);	/* fs pool */
+	void (*done)(struct file_job *fj);	/* loop thread */
+	struct file_job *next;
+};
+
+struct file_waiter {
+	struct file *file;		/* set by whoever takes the waiter */
+	void (*ready)(struct file_waiter *w);
+	struct file_waiter *next;
+};
+
+enum file_lease { FILE_LEASE_NONE, FILE_LEASE_HELD, FILE_LEASE_CLOSING };
+
+struct file {
+	struct file_key key;
+	struct server *srv;
+	struct export *exp;
+	struct backing_file *bf;	/* NULL until it is open */
+	char name[128];			/* for messages */
+	unsigned int refs;		/* opens, layouts, running operations */
+	bool opening;
+	bool closing;
+	int open_rc;			/* of a failed open */
+	struct iopmem_err open_err;
+	struct layout_table table;
+	struct layout *layouts;		/* list, one per client */
+	enum file_lease lease;
+	bool lease_open;		/* of file jobs only: the backing layout is open */
+	bool broken;			/* the kernel wants it back */
+	unsigned int break_seq;
+	unsigned int gates;		/* > 0: no new grants */
+	uint64_t size;			/* committed, while the lease is not NONE */
+	struct file_job *jobs, **jobs_tail;	/* the head is running */
+	struct file_waiter *open_waiters;
+	struct file_waiter *idle_waiters;
+	UT_hash_handle hh;
+};
+
+/*
+ * The file of an O_PATH descriptor (taken over).  @w->ready runs, perhaps before
+ * this returns, once file->bf is there or file->open_rc says why not.  The
+ * reference returned is the caller's either way.
+ */
+struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
+		      const char *name, struct file_waiter *w);
+/* Known and open already, no reference taken; NULL else. */
+struct file *file_peek(struct export *exp, const struct stat *st);
+void file_ref(struct file *f);
+void file_put(struct file *f);
+
+void file_submit(struct file *f, struct file_job *fj);
+
+/* @w->ready runs when no segment and no kernel lease is left. */
+void file_wait_idle(struct file *f, struct file_waiter *w);
+
+/* Something ended: drops the lease when it was the last, wakes who waits. */
+void file_settle(struct file *f);
+
+/* struct backing_attr.on_break: any thread. */
+void file_on_break(void *arg, void *cookie);
+
+/* What a peer may see: the committed size. */
+void file_fix_size(const struct file *f, struct stat *st);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Layouts: the segments one client holds of one file, under one stateid
+ * (RFC 8881 section 12.5).  Granting and tearing down, each one routine.
+ *
+ *   GRANTING --map, register, re-check--> GRANTED --return, fence--> RETURNING --> gone
+ *
+ * Tear-down order, never another: memory region dead -> commit -> unmap -> gone
+ * from the table -> (the last one) kernel lease dropped.
+ */
+#ifndef IOPMEM_SERVER_LAYOUT_H
+#define IOPMEM_SERVER_LAYOUT_H
+
+#include "client.h"
+#include "file.h"
+#include "state.h"
+
+#define GRANT_EXTENTS_MAX 64
+
+struct recall {
+	bool active;
+	struct range range;
+	uint64_t started_ms;
+	struct timer deadline;
+};
+
+struct layout {
+	struct state st;
+	struct file *file;
+	unsigned int segments;		/* in the table, GRANTING ones included */
+	unsigned int users;		/* operations that need it to stay */
+	struct recall recall;
+	struct layout *prev, *next;	/* client->layouts */
+	struct layout *file_prev, *file_next;	/* file->layouts */
+};
+
+struct layout *layout_find(struct file *f, struct client *c);
+/* Finds or makes it, with one user. */
+struct layout *layout_get(struct file *f, struct client *c);
+/* Ends the layout when nothing is left of it. */
+void layout_put(struct layout *l);
+
+/* ---- grant ---- */
+
+struct grant {
+	struct file_job fj;		/* private from here ... */
+	struct layout *layout;
+	struct segment *reserved;
+	unsigned int break_seq;
+	int rc;
+	struct iopmem_err err;
+	struct backing_extent ext[GRANT_EXTENTS_MAX];
+	struct memsrc mem[GRANT_EXTENTS_MAX];
+	struct fabric_mr *mr[GRANT_EXTENTS_MAX];
+	size_t n;
+	uint64_t size;			/* ... to here */
+	struct range range;		/* in: multiple of the granule */
+	enum backing_iomode mode;	/* in */
+	/* Loop thread.  OK: @segs are GRANTED.  Else nothing is left of it. */
+	void (*done)(struct grant *g, enum iopmem_status status, struct segment **segs,
+		     size_t n);
+	void *arg;
+};
+
+/* Assumes: no conflict in the table.  Reserves the range; @g is the caller's again in done. */
+void grant_start(struct layout *l, struct grant *g);
+
+/* ---- teardown ---- */
+
+struct teardown {
+	struct job job;			/* private from here ... */
+	struct file_job fj;
+	struct timer retry;
+	int phase;
+	int rc;
+	unsigned int tries;
+	struct iopmem_err err;		/* ... to here */
+	struct layout *layout;
+	struct segment **segs;		/* in: GRANTED ones of @layout; array freed here */
+	size_t n;
+	struct range *commit;		/* in: ranges to commit, or NULL; freed here */
+	size_t nr_commit;
+	uint64_t new_size;
+	const char *why;		/* for the log */
+	int commit_rc;			/* out */
+	struct iopmem_err commit_err;
+	uint64_t size;			/* out, after a commit */
+	/* Loop thread; the segments are gone, @layout has still a user.  Frees @t. */
+	void (*done)(struct teardown *t);
+	void *arg;
+};
+
+void teardown_start(struct teardown *t);
+
+/* Every GRANTED segment of @l that overlaps @r and matches; NULL when *n is 0. */
+struct segment **layout_collect(struct layout *l, struct range r, bool read, bool rw,
+				size_t *n);
+
+#endif

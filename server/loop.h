@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The owner thread's loop: descriptors, timers, and work that comes back from
+ * helper threads.  All protocol state belongs to the thread that runs it.
+ */
+#ifndef IOPMEM_SERVER_LOOP_H
+#define IOPMEM_SERVER_LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+
+/* A piece of work: run() on a helper thread, then done() on the loop thread. */
+struct job {
+	void (*run)(struct job *job);	/* NULL: only done() */
+	void (*done)(struct job *job);
+	struct job *next;		/* of the queue it is in */
+};
+
+struct timer {
+	uint64_t due_ms;		/* clock_ms(); 0 = not armed */
+	void (*fire)(struct timer *t);
+	struct timer *next;
+};
+
+struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+
+/*
+ * @prepare fills up to @n pollfds and returns how many; @handle gets them back
+ * after poll().  For the RPC transports, whose set changes all the time.
+ */
+void loop_set_poller(struct loop *loop, int (*prepare)(struct pollfd *fds, int n, void *arg),
+		     void (*handle)(struct pollfd *fds, int n, void *arg), void *arg);
+
+/* Runs until loop_stop(). */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* Any thread: @job's done() runs on the loop thread. */
+void loop_post(struct loop *loop, struct job *job);
+
+/* Loop thread only.  Arming an armed timer moves it. */
+void timer_arm(struct loop *loop, struct timer *t, uint64_t delay_ms);
+void timer_cancel(struct loop *loop, struct timer *t);
+
+/* ---- helper pools ---- */
+
+struct pool;
+
+/* @name is the threads' name; @threads of them. */
+struct pool *pool_new(struct loop *loop, const char *name, unsigned int threads);
+/* Waits until every queued job has run and been posted back. */
+void pool_free(struct pool *pool);
+/* Any thread: runs @job->run on a thread of @pool, then posts it to the loop. */
+void pool_submit(struct pool *pool, struct job *job);
+
+#endif

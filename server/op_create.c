@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * CREATE: OPEN that makes the file when it is not there.  Looks first and creates
+ * exclusively: an open() with O_CREAT of an existing file would break our own lease.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "export.h"
+#include "open.h"
+
+#define TRIES 8		/* somebody else creates and removes it all the time */
+
+static int create(struct path_job *pj)
+{
+	const iopmem_create_args *args = pj->call->args;
+	const char *name;
+	int dir, fd, rc;
+
+	if (pj->exp->cfg->read_only)
+		return err_msg(&pj->err, EROFS, "export '%s' is read-only", pj->exp->cfg->name);
+	rc = path_parent(pj, &dir, &name);
+	if (rc)
+		return rc;
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+		    args->mode & 07777);
+	/* The creator may use it whatever the mode says; O_PATH of the very same file. */
+	rc = fd < 0 ? err_set(&pj->err, errno, "create '%s'", pj->path) : path_lookup(pj);
+	if (fd >= 0)
+		close(fd);
+	close(dir);
+	return rc;
+}
+
+static void work(struct path_job *pj)
+{
+	const iopmem_create_args *args = pj->call->args;
+	int tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		memset(&pj->err, 0, sizeof(pj->err));
+		pj->rc = path_lookup(pj);
+		if (!pj->rc) {
+			pj->rc = args->guarded ? err_set(&pj->err, EEXIST, "create '%s'", pj->path) :
+						 path_access(pj, args->access);
+			return;
+		}
+		if (pj->rc != -ENOENT)
+			return;
+		memset(&pj->err, 0, sizeof(pj->err));
+		pj->rc = create(pj);
+		if (pj->rc != -EEXIST)
+			return;
+	}
+}
+
+static void finish(struct path_job *pj)
+{
+	const iopmem_create_args *args = pj->call->args;
+
+	open_finish(pj, args->access);
+}
+
+void op_create(struct call *call)
+{
+	const iopmem_create_args *args = call->args;
+	uint32_t all = IOPMEM_ACCESS_READ | IOPMEM_ACCESS_WRITE;
+
+	if (!args->access || (args->access & ~all))
+		return call_status(call, IOPMEM_INVAL);
+	path_job_start(call, args->export_name, args->path, work, finish, NULL);
+}
