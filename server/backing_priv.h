@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the backings share among themselves (backing.c).  Others use backing.h. */
+#ifndef IOPMEM_BACKING_PRIV_H
+#define IOPMEM_BACKING_PRIV_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "backing.h"
+
+/* Lease breaks come as this, with the descriptor; as SIGIO when its queue is full. */
+#define BACKING_BREAK_SIGNAL	(SIGRTMIN + 4)
+
+void backing_signals(sigset_t *set);
+
+/* Deep copy of the strings; false: out of memory, @to may be passed to _free. */
+bool backing_attr_copy(struct backing_attr *to, const struct backing_attr *from);
+void backing_attr_free(struct backing_attr *attr);
+
+/* Where the descriptor's file is now, for messages.  NULL: out of memory. */
+char *backing_fd_path(int fd);
+
+/*
+ * Opens the inode behind @path_fd, read-write where possible.  Never waits for another
+ * process's lease (-EAGAIN).  @path is for messages.
+ */
+int backing_open_inode(int path_fd, const char *path, int *fd, bool *writable,
+		       struct iopmem_err *err);
+
+/* A backing that stores its state inside what it exports would wait for itself. */
+int backing_check_state_dir(const struct backing_attr *attr, int root_fd,
+			    struct iopmem_err *err);
+
+#endif

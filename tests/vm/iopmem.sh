@@ -1,0 +1,183 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The product inside a lab VM: module, card, file system, server, client. Source it in a scenario's script.
+# Needs from the lab: IOPMEM_BUILD (build folder of the user-space part), IOPMEM_KO (the module for this kernel).
+
+export PATH=$IOPMEM_BUILD/client:$IOPMEM_BUILD/server:$IOPMEM_BUILD/tests/tools:$PATH
+mnt=/mnt/pmem
+server_log=/lab/server.log
+
+# Loads the module and binds the emulated card (declared coherent: it is RAM).
+card_up() {
+    local bdf
+    bdf=$(card_bdf)
+    insmod "$IOPMEM_KO" coherent=1 "$@"
+    echo iopmem >"/sys/bus/pci/devices/$bdf/driver_override"
+    echo "$bdf" >/sys/bus/pci/drivers_probe
+    wait_for 20 "/dev/iopmem0" test -b /dev/iopmem0
+}
+
+# mkfs and mount with DAX.
+fs_up() {
+    mkfs_xfs /dev/iopmem0
+    fs_mount
+}
+
+fs_mount() {
+    mkdir -p "$mnt"
+    mount -t xfs -o dax=always /dev/iopmem0 "$mnt"
+    chmod 1777 "$mnt"
+}
+
+server_serves() {
+    kill -0 "$server_pid" 2>/dev/null || {
+        cat "$server_log" >&2
+        fail "iopmem-server ended"
+    }
+    grep -q serving "$server_log"
+}
+
+# server_up [ARGUMENT...]: iopmem-server on XFS and verbs, on every link.
+server_up() {
+    : >"$server_log"
+    iopmem-server --export "pmem=$mnt,squash=none" --listen 0.0.0.0:20490 --fabric verbs \
+        --state-dir /var/lib/iopmem "$@" 2>>"$server_log" &
+    server_pid=$!
+    wait_for 60 "iopmem-server to serve" server_serves
+}
+
+server_down() {
+    kill "$server_pid"
+    wait "$server_pid" || fail "iopmem-server ended badly: $(tail -n 3 "$server_log")"
+    ! grep ' error ' "$server_log" || fail "iopmem-server logged errors"
+}
+
+fs_down() {
+    umount "$mnt"
+}
+
+card_down() {
+    wait_for 20 "the module to be unused" module_unused
+    rmmod iopmem
+}
+
+module_unused() {
+    [[ $(cat /sys/module/iopmem/refcnt) == 0 ]]
+}
+
+# On a client: the URL of the export.
+export_url() {
+    echo "iopmem://$(server_ip)/pmem"
+}
+
+# --- scripted clients: iopmem_script, one line in, one line out --------------------------------------------------------
+
+declare -A script_in script_out script_pid
+
+# script_start NAME [ARGUMENT...]: starts a client.
+script_start() {
+    local name=$1 in out
+    shift
+    mkfifo "/tmp/$name.in" "/tmp/$name.out"
+    iopmem_script "$@" "$(export_url)" <"/tmp/$name.in" >"/tmp/$name.out" 2>"/tmp/$name.err" &
+    script_pid[$name]=$!
+    exec {in}>"/tmp/$name.in" {out}<"/tmp/$name.out"
+    script_in[$name]=$in script_out[$name]=$out
+}
+
+# script_send NAME COMMAND: without waiting for the answer.
+script_send() {
+    printf '%s\n' "$2" >&"${script_in[$1]}"
+}
+
+# script_reply NAME [SECONDS]: prints the next answer.
+script_reply() {
+    local line
+    read -r -t "${2:-60}" -u "${script_out[$1]}" line || fail "client $1 does not answer: $(cat "/tmp/$1.err")"
+    printf '%s\n' "$line"
+}
+
+# script NAME COMMAND [SECONDS]: the command must succeed; prints its answer.
+script() {
+    local reply
+    script_send "$1" "$2"
+    reply=$(script_reply "$1" "${3:-60}")
+    [[ $reply == ok* ]] || fail "client $1: '$2' answered '$reply'"
+    printf '%s\n' "$reply"
+}
+
+# script_refused NAME ERRNO COMMAND [SECONDS]: the command must fail so.
+script_refused() {
+    local reply
+    script_send "$1" "$3"
+    reply=$(script_reply "$1" "${4:-60}")
+    [[ $reply == "error $2"* ]] || fail "client $1: '$3' answered '$reply', expected error $2"
+}
+
+script_end() {
+    local in=${script_in[$1]} out=${script_out[$1]}
+    exec {in}>&- {out}<&-
+    wait "${script_pid[$1]}" || fail "client $1 ended badly: $(cat "/tmp/$1.err")"
+}
+
+# --- the server's script directs the clients ---------------------------------------------------------------------------
+
+declare -A on_count
+
+# on_start CLIENT COMMAND: client VM runs COMMAND (a line of shell) in its own script's shell.
+on_start() {
+    on_count[$1]=$((${on_count[$1]:-0} + 1))
+    vm_put "command.$1.${on_count[$1]}" "$2"
+}
+
+# on_end CLIENT [SECONDS]: what the command printed.
+on_end() {
+    vm_get "result.$1.${on_count[$1]}" "${2:-120}"
+}
+
+# on CLIENT COMMAND [SECONDS]
+on() {
+    on_start "$1" "$2"
+    on_end "$1" "${3:-120}"
+}
+
+# obey: a client's whole script; ends with the command "end".
+obey() {
+    local n command
+    for ((n = 1; ; n++)); do
+        command=$(vm_get "command.$IOPMEM_VM_INDEX.$n" 600)
+        [[ $command != end ]] || break
+        say "$command"
+        # Not in a subshell: clients started here are to live. Not in a condition: errexit stays.
+        eval "$command" >/tmp/result 2>&1
+        cat /tmp/result
+        vm_put "result.$IOPMEM_VM_INDEX.$n" "$(cat /tmp/result)"
+    done
+    vm_put "result.$IOPMEM_VM_INDEX.$n" ended
+}
+
+obey_end() {
+    local i
+    for i in $(seq "$IOPMEM_CLIENTS"); do
+        on "$i" end >/dev/null
+    done
+}
+
+# log_has PATTERN: in the server's log since log_mark.
+log_mark() {
+    log_from=$(($(wc -c <"$server_log") + 1))
+}
+
+log_since() {
+    tail -c "+${log_from:-1}" "$server_log"
+}
+
+log_has() {
+    log_since | grep -q -- "$1"
+}
+
+# took_less MS "COMMAND MS" line of local_op
+took_less() {
+    awk -v max="$1" '{ if ($2 + 0 > max) { print "took " $2 " ms, more than " max > "/dev/stderr"; exit 1 } }' <<<"$2"
+}
