@@ -12,6 +12,7 @@ server_log=/lab/server.log
 card_up() {
     local bdf
     bdf=$(card_bdf)
+    modprobe xfs
     insmod "$IOPMEM_KO" coherent=1 "$@"
     echo iopmem >"/sys/bus/pci/devices/$bdf/driver_override"
     echo "$bdf" >/sys/bus/pci/drivers_probe
@@ -119,6 +120,16 @@ script_end() {
     local in=${script_in[$1]} out=${script_out[$1]}
     exec {in}>&- {out}<&-
     wait "${script_pid[$1]}" || fail "client $1 ended badly: $(cat "/tmp/$1.err")"
+    rm -f "/tmp/$1.in" "/tmp/$1.out"
+}
+
+# Ends a client whose server is gone, whatever it is doing.
+script_kill() {
+    local in=${script_in[$1]} out=${script_out[$1]}
+    kill -KILL "${script_pid[$1]}"
+    exec {in}>&- {out}<&-
+    wait "${script_pid[$1]}" 2>/dev/null || true
+    rm -f "/tmp/$1.in" "/tmp/$1.out"
 }
 
 # --- the server's script directs the clients ---------------------------------------------------------------------------
