@@ -26,6 +26,10 @@
 extern "C" {
 #endif
 
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 #ifndef IOPMEM_ERR_DEFINED
 #define IOPMEM_ERR_DEFINED
 /* Caller-owned, zero it before use.  Filled once; untouched on success. */
@@ -218,6 +222,10 @@ enum iopmem_client_event {
 typedef void (*iopmem_event_fn)(enum iopmem_client_event event, const char *path,
 				uint64_t offset, uint64_t length, void *arg);
 void iopmem_set_event_fn(struct iopmem_client *client, iopmem_event_fn fn, void *arg);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

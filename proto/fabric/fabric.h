@@ -12,7 +12,8 @@
  *  - A completed read sees all writes completed before it was posted on the same
  *    connection, in the target's memory (that makes a read of the last bytes a flush).
  *  - Keys are not reused within FABRIC_KEY_QUARANTINE_MS of their dereg where the
- *    provider chooses them.
+ *    provider chooses them (tcp).  verbs devices choose their own, and some reissue
+ *    them at once: there the peer's protection domain is what keeps others out.
  *
  * Threads: server calls may come from any thread; reg, dereg, disconnect, free may
  * block.  A client connection belongs to one thread at a time (the caller locks).
@@ -38,6 +39,11 @@ struct fabric_server;
 struct fabric_peer;
 struct fabric_mr;
 
+/*
+ * For each connection: CONNECTED, before the client can use it; at most one VIOLATION;
+ * then DISCONNECTED, always.  A VIOLATION is never invented, but verbs misses some
+ * where the device does not report them (rxe): for metrics and logs only.
+ */
 enum fabric_event {
 	FABRIC_PEER_CONNECTED,
 	FABRIC_PEER_DISCONNECTED,
@@ -76,15 +82,18 @@ void fabric_server_close(struct fabric_server *server);
 int fabric_peer_new(struct fabric_server *server, uint64_t clientid,
 		    struct fabric_peer **peer, struct iopmem_err *err);
 int fabric_peer_token(struct fabric_peer *peer, uint8_t token[FABRIC_TOKEN_SIZE]);
-/* Ends its connections and voids its token.  Keys stay until deregistered. */
+/*
+ * Ends its connections and voids its token; both are gone, and every event has been
+ * told, when it returns.  Keys stay until deregistered.
+ */
 void fabric_peer_disconnect(struct fabric_peer *peer);
-/* Assumes: no region of the peer is left. */
+/* Disconnects, and frees.  Assumes: no region of the peer is left. */
 void fabric_peer_free(struct fabric_peer *peer);
 
 /*
  * Registers @src for @peer.  Errors: -ENOTCONN the peer has not connected yet
  * (verbs: its device is unknown before), -ENOMEM (RLIMIT_MEMLOCK or NIC limits),
- * -EIO and what the device says.
+ * -EINVAL (empty, no rights, no memory), -EIO and what the device says.
  */
 int fabric_mr_reg(struct fabric_peer *peer, const struct memsrc *src, uint32_t rights,
 		  struct fabric_mr **mr, struct iopmem_err *err);
@@ -115,19 +124,32 @@ struct fabric_wc {
 	int status;			/* 0, -EACCES (key, bounds, rights), -ECONNRESET, -ETIMEDOUT, -EIO */
 };
 
+/*
+ * Errors: -EACCES the token was refused, -EPROTONOSUPPORT version or path MTU,
+ * -ETIMEDOUT, -ECONNREFUSED and other errnos of the network, -EXDEV (verbs: the
+ * peer's regions are on another device of the server), -EINVAL.
+ */
 int fabric_connect(const struct fabric_conn_attr *attr, struct fabric_conn **conn,
 		   struct iopmem_err *err);
-/* Ends the connection.  Operations without completion are lost: poll first. */
+/*
+ * Ends the connection.  Operations without completion are lost: poll first.
+ * Assumes: no buf is left.
+ */
 void fabric_disconnect(struct fabric_conn *conn);
 
-/* Caller's memory for I/O; stays the caller's, must outlive the buf. */
+/*
+ * Caller's memory for I/O; stays the caller's, must outlive the buf.  A buf belongs
+ * to its connection and is deregistered before fabric_disconnect(); operations may be
+ * in flight on it only if that comes next.
+ */
 int fabric_buf_reg(struct fabric_conn *conn, void *addr, size_t len,
 		   struct fabric_buf **buf, struct iopmem_err *err);
 void fabric_buf_dereg(struct fabric_buf *buf);
 
 /*
  * Queues one operation.  Errors: -EAGAIN depth reached (poll, then again),
- * -ECONNRESET the connection is dead, -EINVAL outside @buf or len > 1 GiB.
+ * -ECONNRESET the connection is dead, -EINVAL outside @buf, len 0 or > 1 GiB.
+ * Depth counts what has not been taken by fabric_poll() yet.
  * WRITEs of one connection are placed in order of posting.
  */
 int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
@@ -135,7 +157,9 @@ int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *
 /*
  * Takes up to @n completions, waiting up to @timeout_ms for the first (0 = do not
  * wait, -1 = for ever).  Returns their number, 0 on timeout, -ECONNRESET when the
- * connection is dead and every completion has been taken.  Drives the connection.
+ * connection is dead and every completion has been taken.  Drives the connection:
+ * on tcp nothing moves between the calls but what the socket buffers hold.
+ * Completions come in order of posting.
  */
 int fabric_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms);
 

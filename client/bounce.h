@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ends that are not aligned as the fabric wants (io_align): through a block of our
+ * own; a write reads the block first.  The block lies in a segment that this client
+ * holds alone, and conn's lock keeps its own threads apart.
+ */
+#ifndef CLIENT_BOUNCE_H
+#define CLIENT_BOUNCE_H
+
+#include "client.h"
+
+/*
+ * Moves @len bytes at file offset @offset, all in one block of io_align bytes in @e.
+ * Waits for everything posted before.  Assumes: conn locked.
+ */
+int bounce(struct iopmem_client *client, bool write, const struct extent *e,
+	   uint64_t offset, void *addr, size_t len);
+
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+int remote_open(const char *text, struct remote *r, struct iopmem_err *err)
+{
+	char url[sizeof(r->url.host) + sizeof(r->url.export_name) * 3 + 32];
+	const char *p;
+	size_t n;
+	int ret;
+
+	r->client = NULL;
+	ret = url_parse(text, &r->url, err);
+	if (ret)
+		return ret;
+	n = (size_t)snprintf(url, sizeof(url),
+			     strchr(r->url.host, ':') ? "iopmem://[%s]:%u/" : "iopmem://%s:%u/",
+			     r->url.host, r->url.port);
+	for (p = r->url.export_name; *p && n + 4 < sizeof(url); p++)	/* decoded: encode again */
+		n += (size_t)snprintf(url + n, sizeof(url) - n, *p == '%' ? "%%25" : "%c", *p);
+	return iopmem_connect(url, NULL, &r->client, err);
+}
+
+int remote_close(struct remote *r)
+{
+	return iopmem_disconnect(r->client);
+}
+
+int cli_fail(const char *verb, const char *what, const struct iopmem_err *err)
+{
+	fprintf(stderr, "iopmem: %s %s: %s\n", verb, what,
+		err->code ? err->text : "unknown error");
+	return 1;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The provider table, and the public functions: check what all providers check, dispatch. */
+#include <errno.h>
+#include <string.h>
+
+#include "fabric/fabric.h"
+#include "fabric/provider.h"
+
+static const struct fabric_provider *const providers[] = {
+	&fabric_tcp,
+	&fabric_verbs,
+};
+
+static const struct fabric_provider *find(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(providers) / sizeof(providers[0]); i++)
+		if (!strcmp(providers[i]->name, name))
+			return providers[i];
+	return NULL;
+}
+
+static int unknown(const char *name, struct iopmem_err *err)
+{
+	return err_msg(err, EINVAL, "no fabric provider is named '%s' (there are: tcp, verbs)",
+		       name ? name : "");
+}
+
+int fabric_server_open(const struct fabric_server_attr *attr,
+		       struct fabric_server **server, struct iopmem_err *err)
+{
+	const struct fabric_provider *ops = find(attr->provider);
+
+	return ops ? ops->server_open(attr, server, err) : unknown(attr->provider, err);
+}
+
+void fabric_server_info(const struct fabric_server *server, struct fabric_info *info)
+{
+	*info = (struct fabric_info){ .provider = server->ops->name, .io_align = 1 };
+	server->ops->server_info(server, info);
+}
+
+void fabric_server_close(struct fabric_server *server)
+{
+	if (server)
+		server->ops->server_close(server);
+}
+
+int fabric_peer_new(struct fabric_server *server, uint64_t clientid,
+		    struct fabric_peer **peer, struct iopmem_err *err)
+{
+	return server->ops->peer_new(server, clientid, peer, err);
+}
+
+int fabric_peer_token(struct fabric_peer *peer, uint8_t token[FABRIC_TOKEN_SIZE])
+{
+	return peer->ops->peer_token(peer, token);
+}
+
+void fabric_peer_disconnect(struct fabric_peer *peer)
+{
+	peer->ops->peer_disconnect(peer);
+}
+
+void fabric_peer_free(struct fabric_peer *peer)
+{
+	if (peer)
+		peer->ops->peer_free(peer);
+}
+
+int fabric_mr_reg(struct fabric_peer *peer, const struct memsrc *src, uint32_t rights,
+		  struct fabric_mr **mr, struct iopmem_err *err)
+{
+	if (!src->length || src->length - 1 > UINT64_MAX - src->file_offset ||
+	    (!src->addr && src->fd < 0) ||
+	    !rights || (rights & ~(FABRIC_READ | FABRIC_WRITE)))
+		return err_msg(err, EINVAL, "register %llu bytes at %#llx, rights %#x: no such region",
+			       (unsigned long long)src->length,
+			       (unsigned long long)src->file_offset, rights);
+	return peer->ops->mr_reg(peer, src, rights, mr, err);
+}
+
+uint32_t fabric_mr_rkey(const struct fabric_mr *mr)
+{
+	return mr->rkey;
+}
+
+uint64_t fabric_mr_addr(const struct fabric_mr *mr)
+{
+	return mr->raddr;
+}
+
+int fabric_mr_dereg(struct fabric_mr *mr)
+{
+	return mr ? mr->ops->mr_dereg(mr) : 0;
+}
+
+int fabric_connect(const struct fabric_conn_attr *attr, struct fabric_conn **conn,
+		   struct iopmem_err *err)
+{
+	const struct fabric_provider *ops = find(attr->provider);
+
+	if (!ops)
+		return unknown(attr->provider, err);
+	if (!attr->depth || !attr->address || !attr->port || !attr->token)
+		return err_msg(err, EINVAL, "fabric_connect: address, port, token and depth are needed");
+	return ops->connect(attr, conn, err);
+}
+
+void fabric_disconnect(struct fabric_conn *conn)
+{
+	if (conn)
+		conn->ops->disconnect(conn);
+}
+
+int fabric_buf_reg(struct fabric_conn *conn, void *addr, size_t len,
+		   struct fabric_buf **buf, struct iopmem_err *err)
+{
+	return conn->ops->buf_reg(conn, addr, len, buf, err);
+}
+
+void fabric_buf_dereg(struct fabric_buf *buf)
+{
+	if (buf)
+		buf->conn->ops->buf_dereg(buf);
+}
+
+int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
+		void *addr, uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx)
+{
+	uintptr_t start = (uintptr_t)buf->addr, first = (uintptr_t)addr;
+
+	if (!len || len > FABRIC_LEN_MAX || (op != FABRIC_OP_READ && op != FABRIC_OP_WRITE) ||
+	    buf->conn != conn || first < start || first - start > buf->len ||
+	    len > buf->len - (first - start))
+		return -EINVAL;
+	return conn->ops->post(conn, op, buf, addr, len, rkey, raddr, ctx);
+}
+
+int fabric_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms)
+{
+	if (n <= 0)
+		return -EINVAL;
+	return conn->ops->poll(conn, wc, n, timeout_ms);
+}
