@@ -66,7 +66,8 @@ struct iopmem_info {
  *
  * Takes the FL_LAYOUT lease.  Errors: EBUSY another layout of the inode lives
  * (an orphan included), EAGAIN a break is pending or a foreign holder is being
- * recalled (ask again), EOPNOTSUPP with @reason, EBADF, EINVAL, ENOMEM.
+ * recalled (ask again), ETXTBSY a program has the file mapped writable (ask
+ * again when it is not), EOPNOTSUPP with @reason, EBADF, EINVAL, ENOMEM, EINTR.
  */
 struct iopmem_layout_open {
 	__u32 size;
@@ -135,7 +136,9 @@ struct iopmem_extent {
  * has made the blocks real by write faults, else EUCLEAN.  Past EOF it allocates
  * and zeroes.  Mapping an already mapped range again is allowed and never
  * zeroes what a peer may have written.
- * Errors: EAGAIN the layout is broken or breaking (close it), EUCLEAN blocks
+ * Errors: EAGAIN the layout is broken or breaking (close it), ETXTBSY a program
+ * has the file mapped writable, whose stores nobody arbitrates (ask again when
+ * it is not; the caller's own populating mapping counts), EUCLEAN blocks
  * inside EOF are holes or unwritten, ENOSPC, EDQUOT, EFBIG, EBADF RW on a file
  * opened read-only, EACCES, EROFS, EIO, E2BIG @nr_extents too small (nothing
  * is mapped), EINTR, EINVAL, ENOMEM, ENODEV.

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Layouts: one per inode, from LAYOUT_OPEN until the last pin is gone.
+ *
+ * A layout is ended by nobody but iopmem_layout_end(), when its fd is closed,
+ * no call of it is on the way and no page of it is referenced.  Until then the
+ * lease holds the file system off, and the file, the card and the module stay.
+ *
+ * While the lease is held the size of the file can change only by our own
+ * COMMIT: every other operation that changes it breaks layouts first, under
+ * IOLOCK.  Operations that had passed that point before the lease was there
+ * are waited for by the map_blocks() call at the end of LAYOUT_OPEN, which
+ * takes IOLOCK_EXCL.
+ */
+#include "iopmem.h"
+
+#include <linux/file.h>
+#include <linux/hashtable.h>
+#include <linux/magic.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <uapi/linux/fs.h>
+
+#include "trace.h"
+
+/* How soon a closed layout with pins is looked at again, doubling. */
+#define IOPMEM_REAP_MIN_MS	5
+#define IOPMEM_REAP_MAX_MS	500
+
+/*
+ * All layouts by inode.  Looked up from lm_break's and the kprobe's context,
+ * hence raw; who sleeps while walking takes iopmem_layouts_mutex, which every
+ * change takes as well.
+ */
+static DEFINE_HASHTABLE(iopmem_table, 10);
+static DEFINE_RAW_SPINLOCK(iopmem_table_lock);
+static DEFINE_MUTEX(iopmem_layouts_mutex);
+
+/* Not the call workqueue: a reaper must never queue behind what it releases. */
+static struct workqueue_struct *iopmem_reap_wq;
+
+static struct iopmem_layout *iopmem_table_find(const struct inode *inode)
+{
+	struct iopmem_layout *l;
+
+	hash_for_each_possible(iopmem_table, l, hash, (unsigned long)inode)
+		if (l->inode == inode)
+			return l;
+	return NULL;
+}
+
+static int iopmem_table_add(struct iopmem_layout *l)
+{
+	unsigned long flags;
+	int err = 0;
+
+	mutex_lock(&iopmem_layouts_mutex);
+	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
+	if (iopmem_table_find(l->inode))
+		err = -EBUSY;
+	else
+		hash_add(iopmem_table, &l->hash, (unsigned long)l->inode);
+	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
+	mutex_unlock(&iopmem_layouts_mutex);
+	return err;
+}
+
+static void iopmem_table_del(struct iopmem_layout *l)
+{
+	unsigned long flags;
+
+	mutex_lock(&iopmem_layouts_mutex);
+	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
+	hash_del(&l->hash);
+	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
+	mutex_unlock(&iopmem_layouts_mutex);
+}
+
+/* ---- breaking ------------------------------------------------------------- */
+
+static void iopmem_layout_notify(struct irq_work *work)
+{
+	struct iopmem_layout *l = container_of(work, struct iopmem_layout, notify);
+
+	wake_up_all(&l->wait);
+}
+
+/**
+ * iopmem_layout_break - recall a layout
+ * @l:	 the layout
+ * @why: for the trace
+ *
+ * Any context but NMI, spinlocks held: sets a flag and wakes poll().
+ */
+void iopmem_layout_break(struct iopmem_layout *l, enum iopmem_break why)
+{
+	if (test_and_set_bit(IOPMEM_BROKEN, &l->state))
+		return;
+	trace_iopmem_break(l->inode->i_ino, why);
+	irq_work_queue(&l->notify);
+}
+
+/**
+ * iopmem_layout_break_inode - somebody looks for busy pages of a file
+ * @inode: of the file, with or without a layout
+ *
+ * Our own extend is not a break: it looks for busy pages itself, beforehand.
+ */
+void iopmem_layout_break_inode(struct inode *inode)
+{
+	struct iopmem_layout *l;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
+	l = iopmem_table_find(inode);
+	if (l && READ_ONCE(l->insider) != current)
+		iopmem_layout_break(l, IOPMEM_BREAK_BUSY_PAGE);
+	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
+}
+
+/**
+ * iopmem_layout_revoke - a card goes away: recall and cut off its layouts
+ * @dev: the card, no longer found by LAYOUT_OPEN
+ *
+ * User mappings are zapped and do not come back.  Pins stay until their owner
+ * gives them up; iopmem_dev_drain() waits for that.
+ */
+void iopmem_layout_revoke(struct iopmem_dev *dev)
+{
+	struct iopmem_layout *l;
+	int bucket;
+
+	mutex_lock(&iopmem_layouts_mutex);
+	hash_for_each(iopmem_table, bucket, l, hash) {
+		if (l->dev != dev)
+			continue;
+		/* Under map_lock, or a fault on the way would slip past. */
+		down_write(&l->map_lock);
+		set_bit(IOPMEM_REVOKED, &l->state);
+		up_write(&l->map_lock);
+		iopmem_layout_break(l, IOPMEM_BREAK_REMOVAL);
+		irq_work_queue(&l->notify);
+		if (l->mapping)
+			unmap_mapping_range(l->mapping, 0, 0, 1);
+	}
+	mutex_unlock(&iopmem_layouts_mutex);
+}
+
+/* ---- the fd's mapping ----------------------------------------------------- */
+
+void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m)
+{
+	mutex_lock(&iopmem_layouts_mutex);
+	l->mapping = m;
+	mutex_unlock(&iopmem_layouts_mutex);
+}
+
+void iopmem_layout_detach(struct iopmem_layout *l)
+{
+	iopmem_layout_attach(l, NULL);
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+/* What can be said about a file without asking XFS to do anything. */
+static u32 iopmem_layout_refusal(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct block_device *bdev = inode->i_sb->s_bdev;
+
+	if (!S_ISREG(inode->i_mode) ||
+	    inode->i_sb->s_magic != XFS_SUPER_MAGIC || !bdev)
+		return IOPMEM_REFUSED_NOT_XFS;
+	/* Without them XFS does not break layouts either. */
+	if (!iopmem_has_block_ops(inode->i_sb))
+		return IOPMEM_REFUSED_NO_BLOCK_OPS;
+	if (bdev->bd_disk->fops != &iopmem_bdops)
+		return IOPMEM_REFUSED_NOT_IOPMEM;
+	/* map_blocks answers in bytes of the partition, not of the BAR. */
+	if (bdev_is_partition(bdev))
+		return IOPMEM_REFUSED_PARTITION;
+	return IOPMEM_REFUSED_NOT;
+}
+
+/* The realtime flag is XFS's own; map_blocks says ENXIO for reflink, too. */
+static bool iopmem_layout_realtime(struct file *file)
+{
+	struct file_kattr fa = {};
+
+	return !vfs_fileattr_get(file->f_path.dentry, &fa) &&
+	       (fa.fsx_xflags & FS_XFLAG_REALTIME);
+}
+
+/* LAYOUT_OPEN, in a worker. */
+static int iopmem_layout_open_run(struct iopmem_call *call)
+{
+	struct iopmem_layout *l = call->layout;
+	struct iomap iomap;
+	int err;
+
+	/* EBUSY comes before all else: an orphan of this inode may live. */
+	err = iopmem_table_add(l);
+	if (err)
+		return err;
+
+	if (iopmem_layout_realtime(l->file)) {
+		call->reason = IOPMEM_REFUSED_REALTIME;
+		err = -EOPNOTSUPP;
+		goto err_table;
+	}
+	if (!IS_DAX(l->inode)) {
+		call->reason = IOPMEM_REFUSED_NOT_DAX;
+		err = -EOPNOTSUPP;
+		goto err_table;
+	}
+
+	if (!iopmem_map_arbitrated(l)) {
+		err = -ETXTBSY;
+		goto err_table;
+	}
+
+	err = iopmem_lease_take(l);
+	if (err) {
+		if (err == -EINVAL) {
+			call->reason = IOPMEM_REFUSED_LEASES;
+			err = -EOPNOTSUPP;
+		}
+		goto err_table;
+	}
+
+	WRITE_ONCE(l->insider, current);
+	err = iopmem_lease_break_others(l);
+	WRITE_ONCE(l->insider, NULL);
+	if (err)
+		goto err_lease;
+
+	/* Harmless, asks XFS for its opinion and waits for IOLOCK (see top). */
+	err = iopmem_map_lookup(l, 0, PAGE_SIZE, false, &iomap);
+	if (err == -ENXIO || err == -EIO) {
+		call->reason = err == -EIO ? IOPMEM_REFUSED_SHUTDOWN :
+					     IOPMEM_REFUSED_REFLINK;
+		err = -EOPNOTSUPP;
+	}
+	if (!err && iopmem_layout_broken(l))
+		err = -EAGAIN;
+	if (err)
+		goto err_lease;
+
+	return 0;
+
+err_lease:
+	iopmem_lease_drop(l);
+err_table:
+	iopmem_table_del(l);
+	return err;
+}
+
+/**
+ * iopmem_layout_free - forget a layout that is not (or no longer) in the table
+ * @l: the layout; the card and the module may be gone on return
+ */
+void iopmem_layout_free(struct iopmem_layout *l)
+{
+	irq_work_sync(&l->notify);
+	mtree_destroy(&l->maps);
+	mtree_destroy(&l->zeroed);
+	fput(l->file);
+	iopmem_dev_put(l->dev);
+	kfree(l);
+	/*
+	 * This code is still running: the caller is a worker, which unloading
+	 * waits for, or has a file of the module open.
+	 */
+	module_put(THIS_MODULE);
+}
+
+/*
+ * Ends a layout.  Assumes: no fd, no call, no busy page, and nobody else
+ * ending it.
+ */
+static void iopmem_layout_end(struct iopmem_layout *l)
+{
+	trace_iopmem_release(l->inode->i_ino,
+			     test_bit(IOPMEM_ORPHAN, &l->state));
+	/* The lease first: until then the table must answer EBUSY. */
+	iopmem_lease_drop(l);
+	iopmem_table_del(l);
+	iopmem_layout_free(l);
+}
+
+static bool iopmem_layout_idle(struct iopmem_layout *l)
+{
+	return !atomic_read(&l->calls) && !iopmem_extent_busy(l, 0, U64_MAX);
+}
+
+static void iopmem_layout_reap(struct work_struct *work)
+{
+	struct iopmem_layout *l = container_of(to_delayed_work(work),
+					       struct iopmem_layout, reap);
+
+	if (iopmem_layout_idle(l)) {
+		iopmem_layout_end(l);
+		return;
+	}
+	l->reap_ms = min(l->reap_ms * 2, (unsigned int)IOPMEM_REAP_MAX_MS);
+	queue_delayed_work(iopmem_reap_wq, &l->reap, msecs_to_jiffies(l->reap_ms));
+}
+
+/**
+ * iopmem_layout_close - the fd is closed: end the layout as soon as possible
+ * @l: the layout; not the caller's any more
+ *
+ * Runs in the exit path of killed servers and waits for nothing.  After an
+ * orderly return of all memory regions no page is referenced and the lease goes
+ * at once; after a death the verbs devices may be closed later than this fd,
+ * and until then the NIC writes.
+ */
+void iopmem_layout_close(struct iopmem_layout *l)
+{
+	if (iopmem_layout_idle(l)) {
+		iopmem_layout_end(l);
+		return;
+	}
+	set_bit(IOPMEM_ORPHAN, &l->state);
+	l->reap_ms = IOPMEM_REAP_MIN_MS;
+	queue_delayed_work(iopmem_reap_wq, &l->reap, msecs_to_jiffies(l->reap_ms));
+}
+
+static struct iopmem_layout *iopmem_layout_alloc(struct file *file,
+						 struct iopmem_dev *dev)
+{
+	struct iopmem_layout *l = kzalloc(sizeof(*l), GFP_KERNEL);
+
+	if (!l)
+		return NULL;
+	__module_get(THIS_MODULE);
+	l->dev = dev;
+	l->file = get_file(file);
+	l->inode = file_inode(file);
+	init_waitqueue_head(&l->wait);
+	init_irq_work(&l->notify, iopmem_layout_notify);
+	mutex_init(&l->op_lock);
+	init_rwsem(&l->map_lock);
+	mt_init(&l->maps);
+	mt_init(&l->zeroed);
+	INIT_DELAYED_WORK(&l->reap, iopmem_layout_reap);
+	INIT_DELAYED_WORK(&l->stuck, iopmem_map_stuck);
+	return l;
+}
+
+/**
+ * iopmem_layout_open - take the layout of a file
+ * @file:   the file
+ * @reason: IOPMEM_REFUSED_* when -EOPNOTSUPP is returned
+ * @layout: the layout
+ */
+int iopmem_layout_open(struct file *file, u32 *reason,
+		       struct iopmem_layout **layout)
+{
+	struct iopmem_call *call;
+	struct iopmem_layout *l;
+	struct iopmem_dev *dev;
+	int err;
+
+	*reason = iopmem_layout_refusal(file);
+	if (*reason)
+		return -EOPNOTSUPP;
+	dev = iopmem_dev_get(file_inode(file)->i_sb->s_bdev);
+	if (!dev) {
+		*reason = IOPMEM_REFUSED_SHUTDOWN;
+		return -EOPNOTSUPP;
+	}
+	if (!iopmem_bar_safe(dev)) {
+		*reason = IOPMEM_REFUSED_WRITEBACK;
+		err = -EOPNOTSUPP;
+		goto err_dev;
+	}
+	l = iopmem_layout_alloc(file, dev);
+	if (!l) {
+		err = -ENOMEM;
+		goto err_dev;
+	}
+	call = iopmem_call_new(l, iopmem_layout_open_run);
+	if (!call) {
+		iopmem_layout_free(l);
+		return -ENOMEM;
+	}
+
+	call->owns_layout = true;
+	err = iopmem_call_wait(call);
+	if (!err) {
+		call->owns_layout = false;
+		*layout = l;
+	} else if (err != -EINTR) {
+		*reason = call->reason;
+	}
+	iopmem_call_put(call);
+	return err;
+
+err_dev:
+	iopmem_dev_put(dev);
+	return err;
+}
+
+/**
+ * iopmem_layout_count - what is out
+ * @dev:    only on this card, or NULL for all
+ * @counts: result; mapped and pinned only with @dev
+ */
+void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts)
+{
+	struct iopmem_layout *l;
+	int bucket;
+
+	memset(counts, 0, sizeof(*counts));
+	mutex_lock(&iopmem_layouts_mutex);
+	hash_for_each(iopmem_table, bucket, l, hash) {
+		if (dev && l->dev != dev)
+			continue;
+		counts->layouts++;
+		counts->orphans += test_bit(IOPMEM_ORPHAN, &l->state);
+		if (dev)
+			iopmem_extent_count(l, &counts->mapped, &counts->pinned);
+	}
+	mutex_unlock(&iopmem_layouts_mutex);
+}
+
+int iopmem_layout_init(void)
+{
+	iopmem_reap_wq = alloc_workqueue("iopmem_reap", WQ_UNBOUND, 0);
+	return iopmem_reap_wq ? 0 : -ENOMEM;
+}
+
+void iopmem_layout_exit(void)
+{
+	destroy_workqueue(iopmem_reap_wq);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Tracepoints: /sys/kernel/tracing/events/iopmem/ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM iopmem
+
+#if !defined(IOPMEM_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define IOPMEM_TRACE_H
+
+#include <linux/tracepoint.h>
+
+TRACE_EVENT(iopmem_map,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, u32 iomode,
+		 u32 extents, int ret),
+	TP_ARGS(ino, offset, length, iomode, extents, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(u32, iomode)
+		__field(u32, extents)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->iomode = iomode;
+		__entry->extents = extents;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu offset %#llx length %#llx %s extents %u ret %d",
+		  __entry->ino, __entry->offset, __entry->length,
+		  __entry->iomode == IOPMEM_IOMODE_RW ? "RW" : "READ",
+		  __entry->extents, __entry->ret)
+);
+
+TRACE_EVENT(iopmem_commit,
+	TP_PROTO(unsigned long ino, u32 ranges, u64 old_size, u64 new_size, int ret),
+	TP_ARGS(ino, ranges, old_size, new_size, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u32, ranges)
+		__field(u64, old_size)
+		__field(u64, new_size)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->ranges = ranges;
+		__entry->old_size = old_size;
+		__entry->new_size = new_size;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu ranges %u size %#llx -> %#llx ret %d", __entry->ino,
+		  __entry->ranges, __entry->old_size, __entry->new_size,
+		  __entry->ret)
+);
+
+TRACE_EVENT(iopmem_break,
+	TP_PROTO(unsigned long ino, int why),
+	TP_ARGS(ino, why),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(int, why)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->why = why;
+	),
+	TP_printk("ino %lu: %s", __entry->ino,
+		  __print_symbolic(__entry->why, { 0, "lease" },
+				   { 1, "busy page" }, { 2, "extend stuck" },
+				   { 3, "blocks moved" }, { 4, "device removal" }))
+);
+
+TRACE_EVENT(iopmem_release,
+	TP_PROTO(unsigned long ino, bool orphan),
+	TP_ARGS(ino, orphan),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(bool, orphan)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->orphan = orphan;
+	),
+	TP_printk("ino %lu%s", __entry->ino, __entry->orphan ? " (orphan)" : "")
+);
+
+#endif /* IOPMEM_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
