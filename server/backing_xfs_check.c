@@ -53,6 +53,9 @@ int xfs_layout_ioctl(struct backing_export *exp, int fd, const char *path,
 				       " server that died", path);
 		case EAGAIN:
 			return err_msg(err, EAGAIN, "'%s': a break is pending", path);
+		case ETXTBSY:
+			return err_msg(err, EAGAIN, "'%s': a local program has it mapped writable",
+				       path);
 		case EOPNOTSUPP:
 			return err_msg(err, EOPNOTSUPP, "'%s': %s", path, refusal(arg.reason));
 		default:

@@ -82,6 +82,9 @@ static int map_error(struct backing_file *file, struct range r, int ret, struct 
 {
 	if (ret == -EAGAIN)
 		return err_msg(err, EAGAIN, "'%s': the layout is broken", file->path);
+	if (ret == -ETXTBSY)
+		return err_msg(err, EAGAIN, "'%s': a local program has it mapped writable",
+			       file->path);
 	/* Somebody undoes what we do, all the time. */
 	if (ret == -EUCLEAN)
 		return err_msg(err, EAGAIN, "'%s': blocks of [%llu, %llu) do not stay real",
@@ -226,7 +229,9 @@ static void count_mems(struct backing_file *file, int by)
 int xfs_mem_get(struct backing_file *file, struct range range, enum backing_iomode mode,
 		struct memsrc *src, struct iopmem_err *err)
 {
-	int prot = PROT_READ | (mode == BACKING_RW ? PROT_WRITE : 0);
+	/* Until Linux 6.2 ib_umem_get() pins for writing even what a peer may only
+	 * read; the memory region's rights confine the peer. */
+	int prot = PROT_READ | (mode == BACKING_RW || file->writable ? PROT_WRITE : 0);
 	int ret = check_range(file, range, err);
 	void *addr;
 

@@ -314,9 +314,9 @@ static void start(struct call *call)
 		return refuse_status(call, IOPMEM_STALE_CLIENTID);
 	}
 	call->client->calls++;
-	client_renew(call->client);
 	if (call->cred.uid != call->client->uid)
 		return refuse_status(call, IOPMEM_ACCESS);
+	client_renew(call->client);
 	if (call->op->flags & OP_SEQ) {
 		if (((const iopmem_seq *)call->args)->slot >= CLIENT_SLOTS)
 			return refuse_status(call, IOPMEM_BADSLOT);

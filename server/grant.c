@@ -49,6 +49,14 @@ static int add_memory(struct file *f, struct grant *g, size_t i)
 	return rc;
 }
 
+/* Up to EOF is enough for READ (RFC 8881 section 18.43.3). */
+static bool enough(const struct grant *g)
+{
+	uint64_t end = g->n ? g->ext[g->n - 1].range.end : g->range.offset;
+
+	return end >= g->min_end || (g->mode == BACKING_READ && end >= g->size);
+}
+
 static void grant_run(struct file_job *fj)
 {
 	struct grant *g = (struct grant *)fj;
@@ -64,6 +72,8 @@ static void grant_run(struct file_job *fj)
 	}
 	g->n = GRANT_EXTENTS_MAX;
 	g->rc = ops->map(f->bf, g->range, g->mode, g->ext, &g->n, &g->size, &g->err);
+	if (!g->rc && !enough(g))
+		g->rc = err_msg(&g->err, ERANGE, "less than the least length asked for");
 	if (g->rc) {
 		g->n = 0;
 		return;
@@ -198,7 +208,6 @@ static void grant_done(struct file_job *fj)
 	l->segments += (unsigned int)g->n;
 	if (g->n && overtaken(g))
 		return grant_void(g, segs);
-	state_bump(&l->st);
 	grant_finish(g, IOPMEM_OK, segs, g->n);
 	free(segs);
 }

@@ -56,7 +56,8 @@ struct grant {
 	uint64_t size;			/* ... to here */
 	struct range range;		/* in: multiple of the granule */
 	enum backing_iomode mode;	/* in */
-	/* Loop thread.  OK: @segs are GRANTED.  Else nothing is left of it. */
+	uint64_t min_end;		/* in: else -ERANGE; 0 = whatever there is */
+	/* Loop thread.  OK: @segs are GRANTED, the seqid is the reply's to bump.  Else nothing is left of it. */
 	void (*done)(struct grant *g, enum iopmem_status status, struct segment **segs,
 		     size_t n);
 	void *arg;

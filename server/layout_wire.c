@@ -17,6 +17,15 @@ void segment_wire(const struct segment *seg, iopmem_segment *out)
 	out->addr = seg->mr ? fabric_mr_addr(seg->mr) : 0;
 }
 
+/* RFC 8881 section 18.42.3: held, but not for writing, is another error. */
+static enum iopmem_status not_covered(const struct file *f, const struct client *c,
+				      uint64_t offset)
+{
+	const struct segment *seg = layout_table_held(&f->table, c, offset, BACKING_READ);
+
+	return seg && seg->mode == BACKING_READ ? IOPMEM_BADIOMODE : IOPMEM_BADLAYOUT;
+}
+
 enum iopmem_status commit_take(struct file *f, const struct client *c,
 			       const iopmem_commit *commit, struct range **ranges, size_t *n)
 {
@@ -37,7 +46,7 @@ enum iopmem_status commit_take(struct file *f, const struct client *c,
 		r = range_round_out(r, granule);
 		if (!layout_table_covers_rw(&f->table, c, r)) {
 			free(list);
-			return IOPMEM_BADLAYOUT;
+			return not_covered(f, c, r.offset);
 		}
 		if (used && list[used - 1].end >= r.offset)
 			list[used - 1].end = r.end;
@@ -50,7 +59,7 @@ enum iopmem_status commit_take(struct file *f, const struct client *c,
 	    !layout_table_covers_rw(&f->table, c, (struct range){ commit->new_size - 1,
 								    commit->new_size })) {
 		free(list);
-		return IOPMEM_BADLAYOUT;
+		return not_covered(f, c, commit->new_size - 1);
 	}
 	*ranges = list;
 	*n = used;

@@ -176,7 +176,8 @@ static int open_fabric_as(struct server *srv, const char *provider, struct iopme
 		return rc;
 	if (!srv->cfg.fabric_listen[0])
 		attr.port = 0;
-	attr.address = host;
+	/* All addresses: each client reaches the fabric where it reached us. */
+	attr.address = strcmp(host, "0.0.0.0") && strcmp(host, "::") ? host : NULL;
 	return fabric_server_open(&attr, &srv->fabric, err);
 }
 
@@ -282,6 +283,7 @@ int main(int argc, char **argv)
 	log_set_level((enum log_level)srv.cfg.log_level);
 	while (getrandom(srv.instance, sizeof(srv.instance), 0) != sizeof(srv.instance))
 		;
+	umask(0);		/* modes are the callers', who applied theirs */
 	block_signals();
 	raise_limits(&srv.cfg);
 	if (start(&srv, &err)) {

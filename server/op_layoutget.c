@@ -36,10 +36,16 @@ static enum iopmem_status conflicts(struct file *f, struct client *c, struct ran
 				    enum backing_iomode mode)
 {
 	struct segment *seg = NULL;
+	struct layout *l;
 	bool found = false;
 
-	if (f->broken || f->gates || f->lease == FILE_LEASE_CLOSING)
+	/* A lease on its way out is no obstacle: the grant queues behind and takes it anew. */
+	if (f->broken || f->gates)
 		return IOPMEM_RECALLCONFLICT;
+	/* Nobody gets ahead of who a recall is for (RFC 8881 section 12.5.5.2). */
+	DL_FOREACH2(f->layouts, l, file_next)
+		if (l->recall.active && range_overlaps(l->recall.range, r))
+			found = true;
 	while ((seg = layout_table_conflict(&f->table, c, r, mode, seg))) {
 		found = true;
 		if (seg->state == SEGMENT_GRANTED)
@@ -63,6 +69,7 @@ static void answer(struct call *call, struct layout *l, struct segment **segs, s
 		segment_wire(segs[i], &ok->segments.segments_val[i]);
 	ok->segments.segments_len = (u_int)i;
 	ok->size = l->file->size;
+	state_bump(&l->st);
 	state_wire(&l->st, &ok->stateid);
 	call_reply(call);
 }
@@ -71,12 +78,11 @@ static void granted(struct grant *g, enum iopmem_status status, struct segment *
 		    size_t n)
 {
 	struct call *call = g->arg;
-	const iopmem_layoutget_args *args = call->args;
 	struct layout *l = g->layout;
 
 	if (status)
 		call_status(call, status);
-	else if (!n && args->minlength)
+	else if (!n)		/* READ behind EOF: a stateid would name nothing */
 		call_status(call, IOPMEM_BADLAYOUT);
 	else
 		answer(call, l, segs, n);
@@ -102,9 +108,18 @@ static enum iopmem_status find_file(struct call *call, struct file **f, uint32_t
 	return *access ? IOPMEM_OK : IOPMEM_BAD_STATEID;
 }
 
+/* What minlength asks for; check() has seen that it does not wrap. */
+static uint64_t least_end(const iopmem_layoutget_args *args)
+{
+	if (!args->minlength)
+		return 0;
+	return args->minlength == UINT64_MAX ? UINT64_MAX : args->offset + args->minlength;
+}
+
 static void start(struct call *call, struct file *f, struct range r,
 		  enum backing_iomode mode)
 {
+	const iopmem_layoutget_args *args = call->args;
 	struct layout *l = layout_get(f, call->client);
 	struct segment *held;
 	struct grant *g;
@@ -113,13 +128,15 @@ static void start(struct call *call, struct file *f, struct range r,
 		return call_status(call, IOPMEM_LAYOUTTRYLATER);
 	held = layout_table_held(&f->table, call->client, r.offset, mode);
 	if (held) {		/* it has that already: the same keys again */
-		state_bump(&l->st);
 		answer(call, l, &held, 1);
 		return layout_put(l);
 	}
 	g = calloc(1, sizeof(*g));
 	if (g) {
 		g->range = layout_table_clip(&f->table, call->client, r);
+		g->min_end = least_end(args);
+		if (g->range.end < r.end && g->min_end > g->range.end)
+			g->min_end = g->range.end;	/* the rest it has */
 		g->mode = mode;
 		g->done = granted;
 		g->arg = call;
@@ -156,6 +173,8 @@ void op_layoutget(struct call *call)
 		r.end = r.offset + call->srv->cfg.max_grant;
 	if (r.end > (uint64_t)INT64_MAX + 1 || r.end < r.offset)
 		return call_status(call, IOPMEM_FBIG);
+	if (mode == BACKING_RW && least_end(args) > r.end)
+		return call_status(call, IOPMEM_BADLAYOUT);	/* before anything grows */
 	status = conflicts(f, call->client, r, mode);
 	if (status)
 		return call_status(call, status);

@@ -4,7 +4,7 @@
 # The product inside a lab VM: module, card, file system, server, client. Source it in a scenario's script.
 # Needs from the lab: IOPMEM_BUILD (build folder of the user-space part), IOPMEM_KO (the module for this kernel).
 
-export PATH=$IOPMEM_BUILD/client:$IOPMEM_BUILD/server:$IOPMEM_BUILD/tests/tools:$PATH
+export PATH=$IOPMEM_BUILD/client:$IOPMEM_BUILD/server:$IOPMEM_BUILD/tests/tools:$IOPMEM_BUILD/tests/vm/tools:$PATH
 mnt=/mnt/pmem
 server_log=/lab/server.log
 
@@ -85,6 +85,7 @@ script_start() {
     script_pid[$name]=$!
     exec {in}>"/tmp/$name.in" {out}<"/tmp/$name.out"
     script_in[$name]=$in script_out[$name]=$out
+    [[ $(script_reply "$name") == "ok connected" ]] || fail "client $name does not connect: $(cat "/tmp/$name.err")"
 }
 
 # script_send NAME COMMAND: without waiting for the answer.
@@ -104,7 +105,7 @@ script() {
     local reply
     script_send "$1" "$2"
     reply=$(script_reply "$1" "${3:-60}")
-    [[ $reply == ok* ]] || fail "client $1: '$2' answered '$reply'"
+    [[ $reply == ok* && $reply != *mismatch* ]] || fail "client $1: '$2' answered '$reply'"
     printf '%s\n' "$reply"
 }
 

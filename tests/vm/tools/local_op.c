@@ -9,6 +9,7 @@
  *   write OFF LEN BYTE   read OFF LEN
  *   store OFF LEN BYTE   through a mapping
  *   check OFF LEN BYTE   by read(2): fails unless every byte is BYTE
+ *   match OFF LEN SEED   the same against iopmem_script's pattern
  *   size SIZE       fails unless the file has that size
  *   ready FD        writes a line to descriptor FD
  *   wait            until a line comes on standard input
@@ -67,13 +68,23 @@ static void touch(int writing)
 	}
 }
 
-static void transfer(int reading)
+enum transfer { WRITE, CHECK, MATCH };
+
+/* tests/tools/iopmem_script.c */
+static void pattern(char *p, size_t len, unsigned long long x, unsigned long long seed)
 {
-	unsigned long long off = number(), len = number(), done;
+	for (; len--; x++)
+		*p++ = (char)(x * 31 + (x >> 12) * 7 + seed);
+}
+
+static void transfer(enum transfer what)
+{
+	unsigned long long off = number(), len = number(), byte = number(), done;
 	static char buf[1 << 20], want[1 << 20];
+	int reading = what != WRITE;
 	ssize_t n;
 
-	memset(want, (int)number(), sizeof(want));
+	memset(want, (int)byte, sizeof(want));
 	for (done = 0; done < len; done += (unsigned long long)n) {
 		size_t chunk = len - done < sizeof(buf) ? (size_t)(len - done) : sizeof(buf);
 
@@ -81,13 +92,16 @@ static void transfer(int reading)
 			      pwrite(fd, want, chunk, (off_t)(off + done));
 		if (n <= 0)
 			die(reading ? "pread" : "pwrite");
+		if (what == MATCH)
+			pattern(want, (size_t)n, off + done, byte);
 		if (reading && memcmp(buf, want, (size_t)n)) {
 			size_t i = 0;
 
 			while (buf[i] == want[i])
 				i++;
 			fprintf(stderr, "local_op: byte %llu is 0x%02x, not 0x%02x\n",
-				off + done + i, (unsigned char)buf[i], (unsigned char)want[i]);
+				off + done + i, (unsigned int)(unsigned char)buf[i],
+				(unsigned int)(unsigned char)want[i]);
 			exit(1);
 		}
 	}
@@ -145,9 +159,11 @@ static void run(const char *cmd)
 	else if (!strcmp(cmd, "insert"))
 		space(FALLOC_FL_INSERT_RANGE, cmd);
 	else if (!strcmp(cmd, "write"))
-		transfer(0);
+		transfer(WRITE);
 	else if (!strcmp(cmd, "check"))
-		transfer(1);
+		transfer(CHECK);
+	else if (!strcmp(cmd, "match"))
+		transfer(MATCH);
 	else if (!strcmp(cmd, "read"))
 		just_read();
 	else if (!strcmp(cmd, "store"))

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Local operations against a layout: they wait, the layout is told, they go on once it is closed. */
+#define _GNU_SOURCE
+#include "lt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define RW		IOPMEM_IOMODE_RW
+#define BREAK_MS	1000	/* a recall must be seen within */
+#define HOLD_MS		300	/* the operation must still wait after */
+#define END_MS		3000	/* and end within, after the close */
+
+static int op_file;
+
+static void op_write(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(pwrite(op_file, "x", 1, 0), 1);
+}
+
+static void op_append(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(pwrite(op_file, "x", 1, 8 * MIB), 1);
+}
+
+static void op_shrink(void *arg)
+{
+	(void)arg;
+	CHECK(!ftruncate(op_file, PG));
+}
+
+static void op_extend(void *arg)
+{
+	(void)arg;
+	CHECK(!ftruncate(op_file, 4 * MIB));
+}
+
+static void op_punch(void *arg)
+{
+	(void)arg;
+	CHECK(!fallocate(op_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 16 * PG));
+}
+
+static void op_fallocate(void *arg)
+{
+	(void)arg;
+	CHECK(!fallocate(op_file, 0, 4 * MIB, MIB));
+}
+
+/* Touches every page through a mapping of the file, then truncates with the mapping in place. */
+static void op_touch_truncate(void *arg)
+{
+	volatile char *p = lt_mmap(op_file, 0, MIB, PROT_READ | PROT_WRITE);
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < MIB; i += PG)
+		p[i] = p[i];
+	CHECK(!ftruncate(op_file, 0));
+}
+
+static void op_touch_punch(void *arg)
+{
+	volatile char *p = lt_mmap(op_file, 0, MIB, PROT_READ | PROT_WRITE);
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < MIB; i += PG)
+		p[i] = p[i];
+	op_punch(NULL);
+}
+
+static void break_and_close(void (*op)(void *arg))
+{
+	int file = op_file = lt_full_file("break", MIB, 0x33), fd = lt_layout(file);
+	uint64_t size = 2 * MIB;
+	pid_t pid;
+
+	CHECK_EQ(lt_map(fd, 0, 2 * MIB, RW), 0);
+	pid = lt_child(op, NULL);
+	CHECK(lt_poll_break(fd, BREAK_MS));
+	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK_EQ(lt_map(fd, 0, PG, RW), -EAGAIN);
+	CHECK_EQ(lt_map(fd, 0, PG, IOPMEM_IOMODE_READ), -EAGAIN);
+	CHECK_EQ(lt_open(file, NULL, NULL), -EBUSY);
+	/* the last bytes get in, growth included */
+	lt_write_pattern(fd, MIB, MIB, 20);
+	CHECK_EQ(lt_commit(fd, MIB, MIB, &size), 0);
+	CHECK_EQ(lt_size(file), 2 * MIB);
+	CHECK(lt_has_pattern(file, MIB, MIB, 20));
+	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK(lt_poll_break(fd, 0));
+	close(fd);
+	CHECK(lt_child_done(pid, END_MS));
+	close(lt_layout(file));
+}
+
+static void break_write(void) { break_and_close(op_write); }
+static void break_append(void) { break_and_close(op_append); }
+static void break_shrink(void) { break_and_close(op_shrink); }
+static void break_extend(void) { break_and_close(op_extend); }
+static void break_punch(void) { break_and_close(op_punch); }
+static void break_fallocate(void) { break_and_close(op_fallocate); }
+static void break_touched(void) { break_and_close(op_touch_truncate); }
+
+/* Gives the pins in a pipe up.  Not by closing it: children have copies. */
+static void drain(int pipe_out, size_t length)
+{
+	static char buf[MIB];
+	ssize_t got;
+
+	for (; length; length -= got) {
+		got = read(pipe_out, buf, sizeof(buf));
+		CHECK(got > 0);
+	}
+}
+
+/* The trap: XFS waits for our pins before it breaks the lease. */
+static void hook(void (*op)(void *arg))
+{
+	int file = op_file = lt_full_file("hook", MIB, 0x33), fd = lt_layout(file), pipes[2];
+	void *p;
+	pid_t pid;
+
+	CHECK(!pipe(pipes));
+	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
+	p = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
+	lt_pin(pipes[1], p, MIB);
+	pid = lt_child(op, NULL);
+	CHECK(lt_poll_break(fd, BREAK_MS));
+	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK_EQ(lt_map(fd, 0, PG, RW), -EAGAIN);
+	CHECK_EQ(lt_unmap(fd, 0, MIB), -EBUSY);
+	/* MR dead first, then the layout */
+	drain(pipes[0], MIB);
+	CHECK(!munmap(p, MIB));
+	CHECK(!lt_child_done(pid, HOLD_MS));
+	close(fd);
+	CHECK(lt_child_done(pid, END_MS));
+	CHECK_EQ(lt_orphans(), 0);
+}
+
+static void hook_truncate(void) { hook(op_touch_truncate); }
+static void hook_punch(void) { hook(op_touch_punch); }
+
+/* Our own extend would wait for our own pins: it recalls instead. */
+static void extend_with_own_pins(void)
+{
+	int file = lt_full_file("own", MIB, 0x33), fd = lt_layout(file), pipes[2];
+	volatile char *local;
+	char path[256];
+	size_t i;
+
+	CHECK(!pipe(pipes));
+	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
+	/* pins without a local mapping are no obstacle */
+	lt_pin(pipes[1], lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE), 64 * PG);
+	CHECK_EQ(lt_map(fd, MIB, MIB, RW), 0);
+	CHECK(!lt_poll_break(fd, 0));
+	/* read-only, or MAP would say ETXTBSY before */
+	snprintf(path, sizeof(path), "%s/own", lt_mnt);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	local = lt_mmap(file, 0, MIB, PROT_READ);
+	for (i = 0; i < MIB; i += PG)
+		(void)local[i];
+	CHECK_EQ(lt_map(fd, 0, 2 * MIB, RW), 0);
+	for (i = 0; i < MIB; i += PG)
+		(void)local[i];
+	CHECK_EQ(lt_map(fd, 2 * MIB, MIB, RW), -EAGAIN);
+	CHECK(lt_poll_break(fd, 0));
+}
+
+/* What a NIC does: a long-term pin.  io_uring does so from 6.5 on for file mappings. */
+static void longterm_pin(void)
+{
+	int file = lt_full_file("long", MIB, 0x44), fd = lt_layout(file), ring;
+	struct io_uring_params params = { 0 };
+	struct iovec iov = { .iov_len = MIB };
+	unsigned int reg;
+
+	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
+	iov.iov_base = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
+	ring = syscall(SYS_io_uring_setup, 4, &params);
+	if (ring < 0)
+		lt_skip("no io_uring");
+	reg = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &iov, 1) ? errno : 0;
+	if (reg == EOPNOTSUPP)
+		lt_skip("io_uring of this kernel takes no file mappings");
+	CHECK_EQ(reg, 0);
+	CHECK_EQ(lt_unmap(fd, 0, MIB), -EBUSY);
+	CHECK(!syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0));
+	for (reg = 0; reg < 100 && lt_unmap(fd, 0, MIB) == -EBUSY; reg++)
+		lt_sleep_ms(10);
+	CHECK_EQ(lt_unmap(fd, 0, MIB), 0);
+}
+
+/* Opens, maps, commits and closes against local writers: no hang, no warning in the log. */
+static void stress_local(void *arg)
+{
+	int file = op_file, i;
+
+	/* No stores through a mapping here: XFS warns when they race with a lookup (known, see kmod/map.c). */
+	(void)arg;
+	for (i = 0; i < 60; i++) {
+		CHECK_EQ(pwrite(file, "y", 1, (i * 37 % 512) * KIB), 1);
+		CHECK(!ftruncate(file, (i % 7 + 1) * 64 * KIB));
+		CHECK(!fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4 * PG));
+	}
+}
+
+static void stress(void)
+{
+	int file = op_file = lt_full_file("stress", 512 * KIB, 0x55), grown = 0;
+	pid_t pid = lt_child(stress_local, NULL);
+
+	while (!lt_child_done(pid, 0)) {
+		uint64_t size;
+		int fd;
+
+		if (lt_open(file, &fd, NULL))
+			continue;
+		size = lt_size(file) + 128 * KIB;
+		if (!lt_map(fd, (size - 128 * KIB + PG - 1) / PG * PG, 128 * KIB, RW) && !lt_commit(fd, 0, 0, &size))
+			grown++;
+		lt_poll_break(fd, 20);
+		close(fd);
+	}
+	printf("# grown %d times\n", grown);
+	CHECK(grown > 0);
+}
+
+const struct lt_case lt_break_cases[] = {
+	{ "break_write", break_write, true },
+	{ "break_append", break_append, false },
+	{ "break_shrink", break_shrink, true },
+	{ "break_extend", break_extend, false },
+	{ "break_punch", break_punch, false },
+	{ "break_fallocate", break_fallocate, false },
+	{ "break_touched", break_touched, false },
+	{ "hook_truncate", hook_truncate, true },
+	{ "hook_punch", hook_punch, false },
+	{ "extend_with_own_pins", extend_with_own_pins, false },
+	{ "longterm_pin", longterm_pin, true },
+	{ "stress", stress, false },
+	{ NULL, NULL, false },
+};

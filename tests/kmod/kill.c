@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The holder of a layout dies: it must be able to, and no block may be freed under what still points at it. */
+#define _GNU_SOURCE
+#include "lt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RW	IOPMEM_IOMODE_RW
+
+static int file, pins[2], ready[2];
+
+static void tell(void)
+{
+	CHECK_EQ(write(ready[1], "r", 1), 1);
+}
+
+static void await(void)
+{
+	char c;
+
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+}
+
+/* Holds a layout whose pages are pinned in a pipe that others keep open. */
+static int hold(void)
+{
+	int fd = lt_layout(file);
+
+	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
+	lt_pin(pins[1], lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE), 64 * PG);
+	return fd;
+}
+
+static void holder(void *arg)
+{
+	(void)arg;
+	hold();
+	tell();
+	pause();
+}
+
+static void truncater(void *arg)
+{
+	(void)arg;
+	CHECK(!ftruncate(file, 0));
+}
+
+static void touching_truncater(void *arg)
+{
+	volatile char *p = lt_mmap(file, 0, MIB, PROT_READ | PROT_WRITE);
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < MIB; i += PG)
+		p[i] = p[i];
+	tell();
+	CHECK(!ftruncate(file, 0));
+}
+
+static void unpin(void)
+{
+	static char buf[64 * PG];
+	size_t got;
+
+	for (got = 0; got < sizeof(buf);) {
+		ssize_t n = read(pins[0], buf, sizeof(buf));
+
+		CHECK(n > 0);
+		got += n;
+	}
+}
+
+static void setup(const char *name)
+{
+	file = lt_full_file(name, MIB, 0x66);
+	CHECK(!pipe(pins));
+	CHECK(!pipe(ready));
+}
+
+static void killed_with_pins_by(void (*op)(void *arg), bool tells)
+{
+	pid_t server, local;
+
+	setup("killed");
+	server = lt_child(holder, NULL);
+	await();
+	local = lt_child(op, NULL);
+	if (tells)
+		await();
+	CHECK(!lt_child_done(local, 300));
+	lt_kill(server);
+	/* dead, but something still points at the blocks */
+	CHECK(lt_wait_orphans(1, 2000));
+	CHECK(!lt_child_done(local, 500));
+	CHECK_EQ(lt_open(file, NULL, NULL), -EBUSY);
+	CHECK_EQ(lt_orphans(), 1);
+	unpin();
+	CHECK(lt_child_done(local, 3000));
+	CHECK(lt_wait_orphans(0, 3000));
+	close(lt_layout(file));
+	CHECK_EQ(lt_size(file), 0);
+}
+
+static void killed_with_pins(void) { killed_with_pins_by(truncater, false); }
+static void killed_with_pins_touched(void) { killed_with_pins_by(touching_truncater, true); }
+
+/* Nobody waits: the orphan still keeps everybody out until the pins are gone. */
+static void orphan_keeps_out(void)
+{
+	pid_t server;
+
+	setup("orphan");
+	server = lt_child(holder, NULL);
+	await();
+	lt_kill(server);
+	CHECK(lt_wait_orphans(1, 2000));
+	CHECK_EQ(lt_open(file, NULL, NULL), -EBUSY);
+	unpin();
+	CHECK(lt_wait_orphans(0, 3000));
+	close(lt_layout(file));
+}
+
+/*
+ * A COMMIT behind a truncate that holds IOLOCK_EXCL and waits for the pins of the very process that commits: the
+ * process must die of SIGKILL, or nothing ever goes on.
+ */
+
+static void committer(void *arg)
+{
+	int fd = hold();
+
+	(void)arg;
+	tell();
+	/* the truncate is under way once the hook has fired */
+	CHECK(lt_poll_break(fd, 5000));
+	lt_sleep_ms(200);
+	tell();
+	lt_commit(fd, 0, MIB, NULL);
+	lt_fail(__FILE__, __LINE__, "the commit was not blocked");
+}
+
+static void killed_in_commit(void)
+{
+	pid_t server, local;
+
+	setup("commit");
+	server = lt_child(committer, NULL);
+	await();
+	local = lt_child(touching_truncater, NULL);
+	await();
+	await();
+	lt_sleep_ms(300);
+	CHECK(!lt_child_done(local, 100));
+	lt_kill(server);
+	CHECK(lt_wait_orphans(1, 2000));
+	CHECK(!lt_child_done(local, 200));
+	unpin();
+	CHECK(lt_child_done(local, 3000));
+	CHECK(lt_wait_orphans(0, 3000));
+	close(lt_layout(file));
+}
+
+/* A MAP that waits inside XFS: on a frozen file system the extend does. */
+static void mapper(void *arg)
+{
+	int fd = lt_layout(file);
+
+	(void)arg;
+	tell();
+	lt_map(fd, MIB, MIB, RW);
+	lt_fail(__FILE__, __LINE__, "the map was not blocked");
+}
+
+static void killed_in_map(void)
+{
+	int root = open(lt_mnt, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	bool orphan, busy;
+	pid_t server;
+
+	setup("map");
+	CHECK(!syncfs(root));
+	CHECK(!ioctl(root, FIFREEZE, 0));
+	server = lt_child(mapper, NULL);
+	await();
+	lt_sleep_ms(500);
+	/* thaw whatever happens, so collect first and judge afterwards */
+	kill(server, SIGKILL);
+	orphan = lt_wait_orphans(1, 3000);
+	err = lt_open(file, NULL, NULL);
+	busy = err == -EBUSY;
+	CHECK(!ioctl(root, FITHAW, 0));
+	CHECK(orphan);
+	CHECK(busy);
+	lt_kill(server);
+	CHECK(lt_wait_orphans(0, 5000));
+	close(lt_layout(file));
+}
+
+/* The card is pulled while a layout is out and pinned. */
+static void remover(void *arg)
+{
+	int fd = open(arg, O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "1", 1), 1);
+}
+
+int lt_removal(const char *remove)
+{
+	struct pollfd p = { .events = POLLPRI };
+	pid_t child;
+	char *map;
+	int fd;
+
+	setup("removal");
+	p.fd = fd = lt_layout(file);
+	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
+	map = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
+	lt_pin(pins[1], map, 64 * PG);
+	child = lt_child(remover, (void *)remove);
+	CHECK_EQ(poll(&p, 1, 1000), 1);
+	CHECK(lt_poll_break(fd, 1000));
+	CHECK(!lt_child_done(child, 500));
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLPRI | POLLHUP);
+	CHECK(lt_sigbus(map, true));
+	CHECK(pwrite(fd, "x", 1, 0) < 0 && errno == ENODEV);
+	CHECK_EQ(lt_map(fd, 0, MIB, RW), -ENODEV);
+	CHECK_EQ(lt_commit(fd, 0, MIB, NULL), -ENODEV);
+	CHECK_EQ(lt_open(file, NULL, NULL), -EOPNOTSUPP);
+	CHECK(!munmap(map, MIB));
+	close(fd);
+	CHECK(!lt_child_done(child, 300));
+	CHECK_EQ(lt_orphans(), 1);
+	unpin();
+	CHECK(lt_child_done(child, 10000));
+	CHECK_EQ(lt_orphans(), 0);
+	printf("ok - removal\n");
+	return 0;
+}
+
+const struct lt_case lt_kill_cases[] = {
+	{ "killed_with_pins", killed_with_pins, true },
+	{ "killed_with_pins_touched", killed_with_pins_touched, true },
+	{ "orphan_keeps_out", orphan_keeps_out, false },
+	{ "killed_in_commit", killed_in_commit, true },
+	{ "killed_in_map", killed_in_map, true },
+	{ NULL, NULL, false },
+};

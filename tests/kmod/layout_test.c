@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * layout_test MOUNTPOINT SYSFS [quick|CASE...]	runs the cases, TAP on stdout
+ * layout_test refuse FILE REASON [COMMAND]	LAYOUT_OPEN of FILE must be refused with that IOPMEM_REFUSED_* number;
+ *						COMMAND runs between opening FILE and that
+ * layout_test removal MOUNTPOINT FILE		pulls the card (writes 1 to FILE) under a layout
+ * layout_test caps HEX				the capabilities must be these
+ *
+ * Exit status 0: all passed or skipped.
+ */
+#define _GNU_SOURCE
+#include "lt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A case that hangs is killed; what it shows then is in the kernel's log. */
+#define CASE_SECONDS	40
+
+static int number, failed, passed, skipped;
+
+static void run_case(const struct lt_case *c)
+{
+	int status = -1, i;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0);
+		errno = 0;
+		c->run();
+		fflush(stdout);
+		_exit(0);
+	}
+	for (i = 0; i < CASE_SECONDS * 100; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			break;
+		usleep(10000);
+	}
+	if (i == CASE_SECONDS * 100) {
+		printf("# took longer than %d s\n", CASE_SECONDS);
+		kill(-pid, SIGKILL);
+		for (i = 0; i < 500 && waitpid(pid, NULL, WNOHANG) != pid; i++)
+			usleep(10000);
+		status = -1;
+	}
+	number++;
+	if (status == 0) {
+		passed++;
+		printf("ok %d - %s\n", number, c->name);
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		skipped++;
+		printf("ok %d - %s # SKIP\n", number, c->name);
+	} else {
+		failed++;
+		printf("not ok %d - %s (status %#x)\n", number, c->name, status);
+	}
+	/* The next case starts without the remains of this one. */
+	if (!lt_wait_orphans(0, 5000)) {
+		failed++;
+		printf("not ok %d - %s: leaves an orphan\n", number, c->name);
+	}
+}
+
+static bool wanted(const struct lt_case *c, int argc, char **argv)
+{
+	int i;
+
+	if (!argc)
+		return true;
+	if (!strcmp(argv[0], "quick"))
+		return c->quick;
+	for (i = 0; i < argc; i++)
+		if (!strcmp(argv[i], c->name))
+			return true;
+	return false;
+}
+
+static int caps(unsigned long want)
+{
+	struct iopmem_info info;
+	int err = lt_info(&info);
+	bool ok = !err && info.caps == want;
+
+	printf("%sok - capabilities %#llx, wanted %#lx\n", ok ? "" : "not ", (unsigned long long)info.caps, want);
+	return ok ? 0 : 1;
+}
+
+static int refuse(const char *path, unsigned int want, const char *command)
+{
+	unsigned int reason = 0;
+	int fd = open(path, O_RDWR | O_CLOEXEC), err;
+
+	if (fd < 0) {
+		perror(path);
+		return 1;
+	}
+	if (command && system(command)) {
+		printf("not ok - %s failed\n", command);
+		return 1;
+	}
+	err = lt_open(fd, NULL, &reason);
+	if (err == -EOPNOTSUPP && reason == want) {
+		printf("ok - %s is refused with reason %u\n", path, reason);
+		return 0;
+	}
+	printf("not ok - %s: error %d reason %u, wanted %d reason %u\n", path, err, reason, -EOPNOTSUPP, want);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	const struct lt_case *tables[] = { lt_basic_cases, lt_break_cases, lt_kill_cases };
+	const struct lt_case *c;
+	size_t i;
+
+	lt_dev = open("/dev/iopmem", O_RDWR | O_CLOEXEC);
+	if (lt_dev < 0) {
+		perror("/dev/iopmem");
+		return 1;
+	}
+	if (argc >= 4 && !strcmp(argv[1], "refuse"))
+		return refuse(argv[2], atoi(argv[3]), argv[4]);
+	if (argc == 3 && !strcmp(argv[1], "caps"))
+		return caps(strtoul(argv[2], NULL, 16));
+	if (argc < 3) {
+		fprintf(stderr, "usage: layout_test MOUNTPOINT SYSFS [quick|CASE...]\n");
+		return 2;
+	}
+	if (!strcmp(argv[1], "removal") && argc == 4) {
+		lt_mnt = argv[2];
+		return lt_removal(argv[3]);
+	}
+	lt_mnt = argv[1];
+	lt_sysfs = argv[2];
+	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+		for (c = tables[i]; c->name; c++)
+			if (wanted(c, argc - 3, argv + 3))
+				run_case(c);
+	printf("1..%d\n%d passed, %d failed, %d skipped\n", number, passed, failed, skipped);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the cases of layout_test share.  A case is a function; CHECK* end it as
+ * failed.  Each case runs in a process of its own, so that what it leaves open
+ * or pinned goes with it.
+ */
+#ifndef LT_H
+#define LT_H
+
+#include "iopmem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define KIB		1024UL
+#define MIB		(1024UL * KIB)
+#define PG		4096UL
+#define MAX_EXTENTS	256
+
+extern const char *lt_mnt;	/* XFS with dax=always on the card */
+extern const char *lt_sysfs;	/* the card's iopmem folder in sysfs */
+extern int lt_dev;		/* /dev/iopmem */
+
+#define CHECK(cond) \
+	do { if (!(cond)) lt_fail(__FILE__, __LINE__, #cond); } while (0)
+#define CHECK_EQ(got, want) \
+	lt_check_eq(__FILE__, __LINE__, #got, (long long)(got), (long long)(want))
+
+void lt_fail(const char *file, int line, const char *what) __attribute__((noreturn));
+void lt_check_eq(const char *file, int line, const char *what, long long got, long long want);
+void lt_skip(const char *why) __attribute__((noreturn));
+
+/* All return 0 or -errno. */
+int lt_info(struct iopmem_info *info);
+int lt_open(int file_fd, int *layout_fd, unsigned int *reason);
+int lt_map_into(int fd, uint64_t offset, uint64_t length, unsigned int iomode, struct iopmem_extent *extents,
+		unsigned int *nr);
+int lt_map(int fd, uint64_t offset, uint64_t length, unsigned int iomode);
+int lt_commit(int fd, uint64_t offset, uint64_t length, uint64_t *new_size);
+int lt_unmap(int fd, uint64_t offset, uint64_t length);
+
+/* An empty file below lt_mnt, open with @flags; unlinked when @path is NULL. */
+int lt_file(const char *path, int flags);
+/* The layout of a file; must succeed. */
+int lt_layout(int file_fd);
+/* A file of @size bytes of @byte, durable, with its blocks real. */
+int lt_full_file(const char *path, size_t size, int byte);
+uint64_t lt_size(int fd);
+/* Makes the blocks of a range inside EOF real, as the server does. */
+void lt_populate(int file_fd, uint64_t offset, uint64_t length);
+void lt_write_pattern(int fd, uint64_t offset, size_t length, unsigned int seed);
+bool lt_has_pattern(int fd, uint64_t offset, size_t length, unsigned int seed);
+bool lt_all(int fd, uint64_t offset, size_t length, int byte);
+void *lt_mmap(int fd, uint64_t offset, size_t length, int prot);
+/* Holds references to the pages of [addr, length) in a pipe until it is closed. */
+void lt_pin(int pipe_in, void *addr, size_t length);
+/* Waits for POLLPRI; false when it does not come in time. */
+bool lt_poll_break(int layout_fd, int ms);
+/* Does loading this byte raise SIGBUS? */
+bool lt_sigbus(volatile char *p, bool store);
+
+/* Runs @fn in a child; lt_child_done: has it ended within @ms?  It must have succeeded. */
+pid_t lt_child(void (*fn)(void *arg), void *arg);
+bool lt_child_done(pid_t pid, int ms);
+void lt_kill(pid_t pid);
+unsigned int lt_orphans(void);
+bool lt_wait_orphans(unsigned int want, int ms);
+void lt_sleep_ms(int ms);
+
+/* Removes the card through the sysfs file @remove while a layout is out. */
+int lt_removal(const char *remove);
+
+struct lt_case {
+	const char *name;
+	void (*run)(void);
+	bool quick;
+};
+
+extern const struct lt_case lt_basic_cases[], lt_break_cases[], lt_kill_cases[];
+
+#endif /* LT_H */
