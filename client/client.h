@@ -37,6 +37,7 @@ struct iopmem_client {
 	uint32_t timeout_ms;
 	uint32_t depth;
 	atomic_bool closing;		/* one attempt a call from now on */
+	atomic_bool unreachable;	/* the last call got no answer in all its time */
 	atomic_bool restarted;		/* the last identity is on another instance */
 	struct session session;
 	struct rpc_channel main, control;

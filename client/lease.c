@@ -94,7 +94,8 @@ static int acquire(struct iopmem_lease *lease, uint64_t until_ms, struct iopmem_
 
 	for (;;) {
 		if (file->stale)
-			return err_msg(err, ESTALE, "lease '%s': the server has forgotten this file",
+			return err_msg(err, ESTALE,
+				       "lease '%s': the server has forgotten this file",
 				       file->path);
 		if (!layout_begin(file, until_ms))
 			break;

@@ -14,6 +14,7 @@
 
 /* DELAY to a retransmission means "still at it", unless it is the cached reply. */
 #define REPLAY_DELAYS_MAX 120
+#define UNREACHABLE_MS 2000
 
 void session_init(struct session *s)
 {
@@ -155,7 +156,7 @@ struct attempt {
 	uint64_t generation;
 	uint64_t until;
 	unsigned int replays;
-	bool resent;
+	bool resent, once;
 	struct backoff backoff;
 };
 
@@ -224,13 +225,17 @@ static int send_until(struct iopmem_client *client, struct rpc_channel *ch,
 			if (!status_is_lost(*(u_int *)op->res) &&
 			    at->generation == client->session.generation)
 				client->session.renewed_ms = sent;
+			client->unreachable = false;
 			return 0;
 		}
-		if (!is_transport(ret) || client->closing || clock_ms() >= at->until)
+		if (!is_transport(ret) || at->once || clock_ms() >= at->until)
 			break;
 		at->resent = true;
 		backoff_sleep(&at->backoff);
 	}
+	/* The event thread's calls are short: its failures say less. */
+	if (is_transport(ret) && ch != &client->events.ch)
+		client->unreachable = true;
 	if (op->flags & SESSION_ONCE)
 		ch->uncertain = true;
 	if (err && !err->code)
@@ -264,7 +269,12 @@ static int call_locked(struct iopmem_client *client, struct rpc_channel *ch,
 		       struct session_op *op, unsigned int *status, struct iopmem_err *err)
 {
 	uint32_t timeout_ms = op->timeout_ms ? op->timeout_ms : client->timeout_ms;
-	struct attempt at = { .until = clock_ms() + timeout_ms };
+	/* After one call in vain the next ones only look whether the server is back. */
+	bool brief = client->unreachable || client->closing;
+	struct attempt at = {
+		.until = clock_ms() + (client->unreachable ? UNREACHABLE_MS : timeout_ms),
+		.once = brief,
+	};
 	unsigned int identities = 0;
 	uint64_t clientid;
 	int ret;
@@ -278,7 +288,7 @@ again:
 	op->generation = at.generation;
 	if (put_header(client, ch, op, clientid, at.generation)) {
 		session_lost(client, at.generation);
-		return err_msg(err, ESTALE, "too many calls without an answer, giving up this client id");
+		return err_msg(err, ESTALE, "too many calls without an answer");
 	}
 	do {
 		ret = send_until(client, ch, op, &at, err);

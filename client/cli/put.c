@@ -80,6 +80,34 @@ static int write_once(struct put *p, const struct window *w, struct iopmem_err *
 	return iopmem_return(lease, err);
 }
 
+/*
+ * The server restarted: what was committed is there, the handle is dead.  Positive
+ * when the file is open again and still holds what was put so far.
+ */
+static int reopen(struct put *p, uint64_t committed, struct iopmem_err *err)
+{
+	struct iopmem_file *again;
+	struct iopmem_stat st;
+	int ret;
+
+	if (iopmem_fstat(p->file, &st, NULL) != -ESTALE)
+		return 1;	/* only the lease went */
+	ret = iopmem_open(p->remote.client, p->remote.url.path, O_RDWR, 0, &again, err);
+	if (ret)
+		return ret;
+	iopmem_close(p->file, NULL);
+	p->file = again;
+	ret = iopmem_fstat(p->file, &st, err);
+	if (ret)
+		return ret;
+	if (st.size >= committed)
+		return 1;
+	err->code = ESTALE;
+	snprintf(err->text, sizeof(err->text), "'%.300s' was changed meanwhile",
+		 p->remote.url.path);
+	return -ESTALE;
+}
+
 static int write_window(struct put *p, const struct window *w, struct iopmem_err *err)
 {
 	unsigned int tries = 0;
@@ -94,6 +122,9 @@ static int write_window(struct put *p, const struct window *w, struct iopmem_err
 				*err = cause;
 			return ret;
 		}
+		ret = reopen(p, w->offset, err);
+		if (ret < 0)
+			return ret;
 	}
 }
 

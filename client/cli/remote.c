@@ -19,7 +19,8 @@ int remote_open(const char *text, struct remote *r, struct iopmem_err *err)
 	n = (size_t)snprintf(url, sizeof(url),
 			     strchr(r->url.host, ':') ? "iopmem://[%s]:%u/" : "iopmem://%s:%u/",
 			     r->url.host, r->url.port);
-	for (p = r->url.export_name; *p && n + 4 < sizeof(url); p++)	/* decoded: encode again */
+	/* It was decoded; only a percent sign would be taken for something else. */
+	for (p = r->url.export_name; *p && n + 4 < sizeof(url); p++)
 		n += (size_t)snprintf(url + n, sizeof(url) - n, *p == '%' ? "%%25" : "%c", *p);
 	return iopmem_connect(url, NULL, &r->client, err);
 }

@@ -119,8 +119,10 @@ script_refused() {
 
 script_end() {
     local in=${script_in[$1]} out=${script_out[$1]}
-    exec {in}>&- {out}<&-
-    wait "${script_pid[$1]}" || fail "client $1 ended badly: $(cat "/tmp/$1.err")"
+    exec {in}>&-
+    # Its last words want a reader.
+    wait "${script_pid[$1]}" || fail "client $1 ended badly: $(cat "/tmp/$1.err") $(script_reply "$1" 1)"
+    exec {out}<&-
     rm -f "/tmp/$1.in" "/tmp/$1.out"
 }
 
