@@ -348,9 +348,9 @@ int iopmem_bar_flush(struct iopmem_dev *dev)
 {
 	u32 word;
 
-	wmb();
+	wmb();	/* the stores before leave the CPU */
 	word = __raw_readl(iopmem_bar_at(dev, 0));
-	rmb();
+	rmb();	/* the answer before anything that relies on it */
 	/* A card that was pulled reads all ones, but so may a healthy one. */
 	if (word == ~0U && !pci_device_is_present(dev->pdev))
 		return -EIO;

@@ -135,7 +135,8 @@ static void iopmem_commit_writeback(struct iopmem_call *call)
 	struct iopmem_run run;
 	u32 i;
 
-	if (l->dev->cache != IOPMEM_CACHE_WB)
+	if (l->dev->cache != IOPMEM_CACHE_WB &&
+	    l->dev->cache != IOPMEM_CACHE_UNKNOWN)
 		return;
 	down_read(&l->map_lock);
 	for (i = 0; i < call->nr_ranges; i++) {

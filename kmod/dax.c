@@ -57,6 +57,8 @@ int iopmem_dax_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
  */
 int iopmem_dax_add(struct iopmem_dev *dev)
 {
+	bool cached;
+
 	dev->dax = alloc_dax(dev, &iopmem_dax_ops);
 	if (IS_ERR_OR_NULL(dev->dax)) {
 		/* NULL is how 6.1 says CONFIG_DAX=n */
@@ -67,7 +69,7 @@ int iopmem_dax_add(struct iopmem_dev *dev)
 	set_dax_nocache(dev->dax);
 	set_dax_nomc(dev->dax);
 	/* Only a cached mapping has cache lines to write back. */
-	dax_write_cache(dev->dax, dev->cache == IOPMEM_CACHE_WB ||
-				  dev->cache == IOPMEM_CACHE_UNKNOWN);
+	cached = dev->cache == IOPMEM_CACHE_WB || dev->cache == IOPMEM_CACHE_UNKNOWN;
+	dax_write_cache(dev->dax, cached);
 	return 0;
 }

@@ -149,7 +149,7 @@ struct iopmem_layout {
 	wait_queue_head_t wait;
 	struct irq_work notify;
 	struct task_struct *insider;
-	struct mutex op_lock;
+	struct mutex op_lock;	/* MAP against COMMIT; and zeroed */
 	struct rw_semaphore map_lock;
 	struct maple_tree maps;
 	struct maple_tree zeroed;

@@ -92,10 +92,11 @@ bool iopmem_map_arbitrated(struct iopmem_layout *l)
 static int iopmem_map_add(struct iopmem_call *call, const struct iomap *iomap,
 			  u32 state, u32 flags)
 {
-	struct iopmem_extent *last = call->extents + call->nr_extents - 1;
+	struct iopmem_extent *last = call->nr_extents ?
+				     &call->extents[call->nr_extents - 1] : NULL;
 	u64 dev = state == IOPMEM_EXTENT_NONE ? 0 : iomap->addr;
 
-	if (call->nr_extents && last->state == state && last->flags == flags &&
+	if (last && last->state == state && last->flags == flags &&
 	    (state == IOPMEM_EXTENT_NONE ||
 	     last->dev_offset + last->length == dev)) {
 		last->length += iomap->length;

@@ -67,6 +67,7 @@ static inline int iopmem_lm_open_conflict(struct file *file, int arg)
 {
 	return 0;
 }
+
 #define IOPMEM_LM_OPEN_CONFLICT	.lm_open_conflict = iopmem_lm_open_conflict,
 #else
 #define IOPMEM_LM_OPEN_CONFLICT
@@ -82,7 +83,9 @@ static inline bool iopmem_lm_breaker_timedout(struct file_lease *fl)
 {
 	return false;
 }
+
 #define IOPMEM_LM_TIMEDOUT	.lm_breaker_timedout = iopmem_lm_breaker_timedout,
+
 static inline void iopmem_lease_never_expires(struct file_lease *fl) { }
 #else
 #define IOPMEM_LM_TIMEDOUT

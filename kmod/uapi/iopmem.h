@@ -131,6 +131,7 @@ struct iopmem_extent {
  * @extents:	user address of struct iopmem_extent[]
  * @reserved:	must be 0
  *
+ * A call uses room for 16384 extents at most.
  * Extents are ascending, without gaps, clipped to the range; a READ map ends at
  * EOF rounded up to the granule.  Inside EOF an RW map only looks up: the caller
  * has made the blocks real by write faults, else EUCLEAN.  Past EOF it allocates
