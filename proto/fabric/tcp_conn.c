@@ -18,10 +18,23 @@
 #define DISCARD_MAX	(4U << 20)
 #define STACK_SIZE	(128U << 10)
 
-void tcp_conn_cut(struct tcp_conn *conn)
+void tcp_conns_cut(struct tcp_server *server, tcp_conn_match match, const void *arg)
 {
-	conn->cut = true;
-	shutdown(conn->fd, SHUT_RDWR);
+	struct tcp_conn *conn;
+
+again:
+	TAILQ_FOREACH(conn, &server->conns, link) {
+		if (conn->cut || !match(conn, arg))
+			continue;
+		conn->cut = true;
+		conn->holds++;
+		pthread_mutex_unlock(&server->lock);
+		shutdown(conn->fd, SHUT_RDWR);
+		pthread_mutex_lock(&server->lock);
+		conn->holds--;
+		pthread_cond_broadcast(&server->changed);
+		goto again;
+	}
 }
 
 void tcp_conn_tell(struct tcp_conn *conn, enum fabric_event event)
@@ -115,6 +128,8 @@ static void *conn_main(void *arg)
 		log_debug("fabric tcp: stranger refused: %s", strerror(-ret));
 
 	pthread_mutex_lock(&server->lock);
+	while (conn->holds)
+		pthread_cond_wait(&server->changed, &server->lock);
 	TAILQ_REMOVE(&server->conns, conn, link);
 	server->nr_conns--;
 	if (conn->peer)

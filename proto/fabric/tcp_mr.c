@@ -37,13 +37,9 @@ int tcp_mr_reg(struct fabric_peer *base, const struct memsrc *src, uint32_t righ
 	return 0;
 }
 
-static void cut_users(struct tcp_server *server, const struct tcp_mr *mr)
+static bool is_inside(const struct tcp_conn *conn, const void *mr)
 {
-	struct tcp_conn *conn;
-
-	TAILQ_FOREACH(conn, &server->conns, link)
-		if (conn->mr == mr)
-			tcp_conn_cut(conn);
+	return conn->mr == mr;
 }
 
 int tcp_mr_dereg(struct fabric_mr *base)
@@ -64,7 +60,7 @@ int tcp_mr_dereg(struct fabric_mr *base)
 	while (mr->refs && ret != ETIMEDOUT)
 		ret = pthread_cond_timedwait(&server->changed, &server->lock, &until);
 	if (mr->refs)
-		cut_users(server, mr);
+		tcp_conns_cut(server, is_inside, mr);
 	while (mr->refs)
 		pthread_cond_wait(&server->changed, &server->lock);
 	pthread_mutex_unlock(&server->lock);

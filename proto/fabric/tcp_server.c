@@ -18,6 +18,22 @@
 #define BACKLOG		128
 #define ACCEPT_RETRY_MS	200
 
+static bool is_any(const struct tcp_conn *conn, const void *arg)
+{
+	(void)conn, (void)arg;
+	return true;
+}
+
+static bool is_same(const struct tcp_conn *conn, const void *same)
+{
+	return conn == same;
+}
+
+static bool is_of(const struct tcp_conn *conn, const void *peer)
+{
+	return conn->peer == peer;
+}
+
 /* True: start one more; who waits longest without a hello makes room. */
 static bool make_room(struct tcp_server *server)
 {
@@ -29,7 +45,7 @@ static bool make_room(struct tcp_server *server)
 	if (room && server->nr_strangers >= STRANGERS_MAX) {
 		TAILQ_FOREACH(conn, &server->conns, link) {
 			if (!conn->peer && !conn->cut) {
-				tcp_conn_cut(conn);
+				tcp_conns_cut(server, is_same, conn);
 				break;
 			}
 		}
@@ -166,13 +182,11 @@ void tcp_server_info(const struct fabric_server *base, struct fabric_info *info)
 void tcp_server_close(struct fabric_server *base)
 {
 	struct tcp_server *server = (struct tcp_server *)base;
-	struct tcp_conn *conn;
 
 	eventfd_write(server->stop_fd, 1);
 	pthread_join(server->listener, NULL);
 	pthread_mutex_lock(&server->lock);
-	TAILQ_FOREACH(conn, &server->conns, link)
-		tcp_conn_cut(conn);
+	tcp_conns_cut(server, is_any, NULL);
 	while (server->nr_conns)
 		pthread_cond_wait(&server->changed, &server->lock);
 	pthread_mutex_unlock(&server->lock);
@@ -218,13 +232,10 @@ void tcp_peer_disconnect(struct fabric_peer *base)
 {
 	struct tcp_peer *peer = (struct tcp_peer *)base;
 	struct tcp_server *server = peer->server;
-	struct tcp_conn *conn;
 
 	pthread_mutex_lock(&server->lock);
 	token_void(&peer->token);
-	TAILQ_FOREACH(conn, &server->conns, link)
-		if (conn->peer == peer)
-			tcp_conn_cut(conn);
+	tcp_conns_cut(server, is_of, peer);
 	while (peer->nr_conns)
 		pthread_cond_wait(&server->changed, &server->lock);
 	pthread_mutex_unlock(&server->lock);

@@ -56,6 +56,7 @@ struct tcp_conn {
 	struct tcp_peer *peer;		/* (l) to write; set once */
 	struct tcp_mr *mr;		/* (l) to write; the region it is inside, holds a reference */
 	atomic_bool cut;		/* shut down: stop at the next piece */
+	unsigned int holds;		/* (l) who shuts it down without the lock */
 	TAILQ_ENTRY(tcp_conn) link;	/* (l) */
 
 	/* its thread's own */
@@ -79,8 +80,13 @@ void tcp_peer_free(struct fabric_peer *peer);
 
 /* Starts the connection's thread; owns @fd on success. */
 int tcp_conn_start(struct tcp_server *server, int fd);
-/* Assumes: server->lock held.  Its thread ends soon, whatever the client does. */
-void tcp_conn_cut(struct tcp_conn *conn);
+/*
+ * The connections that @match soon end, whatever their clients do.  Assumes:
+ * server->lock held; drops it for each shutdown(2), which waits while a page fault
+ * of the connection's thread, inside recvmsg(2), does: nobody else shall.
+ */
+typedef bool (*tcp_conn_match)(const struct tcp_conn *conn, const void *arg);
+void tcp_conns_cut(struct tcp_server *server, tcp_conn_match match, const void *arg);
 
 /* Assumes: ->peer is set. */
 void tcp_conn_tell(struct tcp_conn *conn, enum fabric_event event);

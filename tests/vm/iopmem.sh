@@ -137,17 +137,31 @@ script_kill() {
 
 # --- the server's script directs the clients ---------------------------------------------------------------------------
 
-declare -A on_count
+obey_port=7070
+declare -A on_fd
+
+on_dial() {
+    exec {on_new}<>"/dev/tcp/$(client_ip "$1")/$obey_port"
+} 2>/dev/null
 
 # on_start CLIENT COMMAND: client VM runs COMMAND (a line of shell) in its own script's shell.
 on_start() {
-    on_count[$1]=$((${on_count[$1]:-0} + 1))
-    vm_put "command.$1.${on_count[$1]}" "$2"
+    local on_new
+    if [[ -z ${on_fd[$1]:-} ]]; then
+        wait_for 60 "client $1 to take orders" on_dial "$1"
+        on_fd[$1]=$on_new
+    fi
+    printf '%s\n' "$2" >&"${on_fd[$1]}"
 }
 
-# on_end CLIENT [SECONDS]: what the command printed.
+# on_end CLIENT [SECONDS]: what the command printed; fails when the client has.
 on_end() {
-    vm_get "result.$1.${on_count[$1]}" "${2:-120}"
+    local line
+    while read -r -t "${2:-120}" -u "${on_fd[$1]}" line; do
+        [[ $line != end-of-answer ]] || return 0
+        printf '%s\n' "$line"
+    done
+    fail "client $1 does not answer or has failed: see its output"
 }
 
 # on CLIENT COMMAND [SECONDS]
@@ -158,17 +172,19 @@ on() {
 
 # obey: a client's whole script; ends with the command "end".
 obey() {
-    local n command
-    for ((n = 1; ; n++)); do
-        command=$(vm_get "command.$IOPMEM_VM_INDEX.$n" 600)
-        [[ $command != end ]] || break
+    local command
+    mkfifo /tmp/orders /tmp/answers
+    busybox nc -l -p "$obey_port" </tmp/answers >/tmp/orders &
+    exec 8>/tmp/answers 9</tmp/orders
+    while read -r -u 9 command && [[ $command != end ]]; do
         say "$command"
         # Not in a subshell: clients started here are to live. Not in a condition: errexit stays.
         eval "$command" >/tmp/result 2>&1
         cat /tmp/result
-        vm_put "result.$IOPMEM_VM_INDEX.$n" "$(cat /tmp/result)"
+        { cat /tmp/result && echo end-of-answer; } >&8
     done
-    vm_put "result.$IOPMEM_VM_INDEX.$n" ended
+    echo end-of-answer >&8
+    exec 8>&- 9<&-
 }
 
 obey_end() {
@@ -178,7 +194,7 @@ obey_end() {
     done
 }
 
-# log_has PATTERN: in the server's log since log_mark.
+# log_mark: from here on log_has and log_since look at the server's log.
 log_mark() {
     log_from=$(($(wc -c <"$server_log") + 1))
 }
