@@ -225,6 +225,9 @@ int config_add_export(struct config *cfg, const char *spec, struct iopmem_err *e
 struct load {
 	struct config *cfg;
 	struct iopmem_err first;
+	FILE *file;
+	int line;			/* read last */
+	int too_long;			/* line; 0 none */
 };
 
 static int on_option(void *user, const char *section, const char *name, const char *value)
@@ -234,13 +237,31 @@ static int on_option(void *user, const char *section, const char *name, const ch
 	return !config_set(load->cfg, section, name, value, &load->first);
 }
 
+/* inih's buffer is small, and what does not fit would count as a line of its own. */
+static char *read_line(char *buf, int size, void *arg)
+{
+	struct load *load = arg;
+
+	if (!fgets(buf, size, load->file))
+		return NULL;
+	load->line++;
+	if (strchr(buf, '\n') || feof(load->file))
+		return buf;
+	load->too_long = load->line;
+	return NULL;
+}
+
 int config_load(struct config *cfg, const char *path, struct iopmem_err *err)
 {
-	struct load load = { .cfg = cfg };
-	int line = ini_parse(path, on_option, &load);
+	struct load load = { .cfg = cfg, .file = fopen(path, "re") };
+	int line;
 
-	if (line == -1)
-		return err_set(err, errno ? errno : ENOENT, "read configuration '%s'", path);
+	if (!load.file)
+		return err_set(err, errno, "read configuration '%s'", path);
+	line = ini_parse_stream(read_line, &load, on_option, &load);
+	fclose(load.file);
+	if (!line && load.too_long)
+		return err_msg(err, EINVAL, "%s:%d: the line is too long", path, load.too_long);
 	if (line > 0)
 		return err_msg(err, EINVAL, "%s:%d: %s", path, line,
 			       load.first.code ? load.first.text : "not 'name = value'");
@@ -272,7 +293,10 @@ int config_split_address(const char *text, char *host, size_t host_size,
 		end = strchr(++text, ']');
 		if (!end)
 			return err_msg(err, EINVAL, "address '[%s': ']' is missing", text);
-		colon = end[1] == ':' ? end + 1 : NULL;
+		if (end[1] && end[1] != ':')
+			return err_msg(err, EINVAL, "address '[%s': ':port' expected behind ']'",
+				       text);
+		colon = end[1] ? end + 1 : NULL;
 	} else {
 		colon = strrchr(text, ':');
 		end = colon ? colon : text + strlen(text);

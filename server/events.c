@@ -53,8 +53,11 @@ void event_push(struct client *c, const iopmem_event *wire, uint64_t deadline_ms
 {
 	struct event_queue *q = &c->events;
 	struct event **p = &q->head;
-	struct event *ev = calloc(1, sizeof(*ev));
+	struct event *ev;
 
+	if (c->dying)		/* nobody hears it any more */
+		return;
+	ev = calloc(1, sizeof(*ev));
 	if (!ev) {
 		log_error("client %s: no memory for an event, it will be fenced", c->name);
 		return;
