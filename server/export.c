@@ -35,6 +35,10 @@ static int open_one(struct server *srv, struct export *exp, struct iopmem_err *e
 		 exp->info.kind, strcmp(cfg->backing, "auto") ? "" : " (chosen by the path)",
 		 exp->info.memory, exp->info.granule,
 		 exp->info.durable ? "durable on arrival" : "durable on commit");
+	rc = exp->ops->orphans(exp->backing);
+	if (rc > 0)
+		log_warn("export '%s': %d layout(s) of a dead server are still in use; their files get no layout until that ends",
+			 cfg->name, rc);
 	return 0;
 }
 

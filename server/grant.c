@@ -5,6 +5,7 @@
  * while we work is seen at the end, before the client learns a key.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -12,6 +13,8 @@
 #include "fabric/fabric.h"
 #include "layout.h"
 #include "recall.h"
+
+#define DEREG_RETRY_MS 100
 
 /* Takes back what a half-done grant has; the client never had the keys. */
 static void undo(struct file *f, struct grant *g, size_t n)
@@ -23,9 +26,11 @@ static void undo(struct file *f, struct grant *g, size_t n)
 	for (i = 0; i < n; i++) {
 		if (!g->mr[i])
 			continue;
-		while ((rc = fabric_mr_dereg(g->mr[i])))
+		while ((rc = fabric_mr_dereg(g->mr[i]))) {
 			log_error("%s: deregister an ungranted segment: %d, trying again",
 				  f->name, rc);
+			poll(NULL, 0, DEREG_RETRY_MS);
+		}
 		ops->mem_put(f->bf, &g->mem[i]);
 	}
 	/* Other readers may share the range: it stays mapped, without a key, until
@@ -57,6 +62,33 @@ static bool enough(const struct grant *g)
 	return end >= g->min_end || (g->mode == BACKING_READ && end >= g->size);
 }
 
+/* The extents become segments; returns an array, or NULL when there is no memory. */
+static struct segment **make_segments(struct grant *g)
+{
+	struct segment **segs = calloc(g->n ? g->n : 1, sizeof(*segs));
+	size_t i;
+
+	for (i = 0; segs && i < g->n; i++) {
+		segs[i] = calloc(1, sizeof(*segs[i]));
+		if (!segs[i]) {
+			while (i)
+				free(segs[--i]);
+			free(segs);
+			return NULL;
+		}
+		segs[i]->range = g->ext[i].range;
+		segs[i]->mode = g->mode;
+		segs[i]->state = SEGMENT_GRANTED;
+		segs[i]->owner = g->layout->st.client;
+		segs[i]->layout = g->layout;
+		segs[i]->data = g->ext[i].state;
+		segs[i]->no_commit = g->ext[i].no_commit;
+		segs[i]->mem = g->mem[i];
+		segs[i]->mr = g->mr[i];
+	}
+	return segs;
+}
+
 static void grant_run(struct file_job *fj)
 {
 	struct grant *g = (struct grant *)fj;
@@ -86,6 +118,11 @@ static void grant_run(struct file_job *fj)
 			return;
 		}
 	}
+	g->segs = make_segments(g);
+	if (!g->segs) {
+		undo(f, g, g->n);
+		g->rc = -ENOMEM;
+	}
 }
 
 static enum iopmem_status grant_status(int rc)
@@ -109,33 +146,6 @@ static bool overtaken(const struct grant *g)
 	return f->broken || f->break_seq != g->break_seq || f->gates ||
 	       l->st.client->dying || f->srv->stopping ||
 	       (l->recall.active && range_overlaps(l->recall.range, g->range));
-}
-
-/* The extents become segments; returns an array, or NULL when there is no memory. */
-static struct segment **make_segments(struct grant *g)
-{
-	struct segment **segs = calloc(g->n ? g->n : 1, sizeof(*segs));
-	size_t i;
-
-	for (i = 0; segs && i < g->n; i++) {
-		segs[i] = calloc(1, sizeof(*segs[i]));
-		if (!segs[i]) {
-			while (i)
-				free(segs[--i]);
-			free(segs);
-			return NULL;
-		}
-		segs[i]->range = g->ext[i].range;
-		segs[i]->mode = g->mode;
-		segs[i]->state = SEGMENT_GRANTED;
-		segs[i]->owner = g->layout->st.client;
-		segs[i]->layout = g->layout;
-		segs[i]->data = g->ext[i].state;
-		segs[i]->no_commit = g->ext[i].no_commit;
-		segs[i]->mem = g->mem[i];
-		segs[i]->mr = g->mr[i];
-	}
-	return segs;
 }
 
 static void void_done(struct teardown *t)
@@ -181,7 +191,7 @@ static void grant_done(struct file_job *fj)
 	struct grant *g = (struct grant *)fj;
 	struct layout *l = g->layout;
 	struct file *f = l->file;
-	struct segment **segs = NULL;
+	struct segment **segs = g->segs;
 	size_t i;
 
 	layout_table_remove(&f->table, g->reserved);
@@ -189,13 +199,6 @@ static void grant_done(struct file_job *fj)
 	l->segments--;
 	if (f->lease_open)
 		f->lease = FILE_LEASE_HELD;
-	if (!g->rc) {
-		segs = make_segments(g);
-		if (!segs) {
-			undo(f, g, g->n);
-			g->rc = -ENOMEM;
-		}
-	}
 	if (g->rc) {
 		if (g->err.code)
 			log_info("%s: no layout for client %s: %s", f->name,

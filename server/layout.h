@@ -53,6 +53,7 @@ struct grant {
 	struct memsrc mem[GRANT_EXTENTS_MAX];
 	struct fabric_mr *mr[GRANT_EXTENTS_MAX];
 	size_t n;
+	struct segment **segs;
 	uint64_t size;			/* ... to here */
 	struct range range;		/* in: multiple of the granule */
 	enum backing_iomode mode;	/* in */

@@ -75,7 +75,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	options, parse, NULL,
 	"Leases extents of files in device memory to RDMA clients.\v"
-	"See iopmem-server(8) for the configuration file.", NULL, NULL, NULL,
+	"The configuration file has a section [server] with the long options above and a "
+	"section [export NAME] with path and the options of an export.", NULL, NULL, NULL,
 };
 
 /* ---- signals ---- */

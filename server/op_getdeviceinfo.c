@@ -32,7 +32,9 @@ static void answer(struct call *call)
 	ok->io_align = info->io_align;
 	ok->min_path_mtu = info->min_path_mtu;
 	ok->granule = exp->info.granule;
-	ok->durable = exp->info.durable;
+	/* Over tcp it is this host's CPU that stores: its caches and write buffers
+	 * are flushed by a commit, not by the client's read. */
+	ok->durable = exp->info.durable && !strcmp(info->provider, "verbs");
 	call_reply(call);
 }
 
