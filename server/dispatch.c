@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "call.h"
 #include "client.h"
+#include "listener.h"
 
 #define RECORD_MAX (64 * 1024)		/* a request */
 #define REPLY_MAX (256 * 1024)
@@ -63,7 +64,6 @@ static const struct op ops[] = {
 static struct server *the_server;
 static struct conn *conns;
 static int listen_fd = -1;
-static bool accepting;
 
 struct blob {
 	void *data;
@@ -117,7 +117,7 @@ static struct conn *conn_get(SVCXPRT *xprt)
 	conn->ops.xp_destroy = conn_destroyed;
 	xprt->xp_ops = &conn->ops;
 	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	listener_keepalive(conn->fd);
 	setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	HASH_ADD_INT(conns, fd, conn);
 	return conn;
@@ -387,7 +387,7 @@ static int prepare(struct pollfd *fds, int max, void *arg)
 
 	(void)arg;
 	for (i = 0; i < svc_max_pollfd && n < max; i++) {
-		if (svc_pollfd[i].fd < 0 || (svc_pollfd[i].fd == listen_fd && !accepting))
+		if (svc_pollfd[i].fd < 0)
 			continue;
 		fds[n] = svc_pollfd[i];
 		fds[n].revents = 0;
@@ -431,44 +431,6 @@ static void handle(struct pollfd *fds, int n, void *arg)
 	}
 }
 
-static int open_listener(const char *text, uint16_t *port, struct iopmem_err *err)
-{
-	struct sockaddr_storage ss = { 0 };
-	struct sockaddr_in *in4 = (struct sockaddr_in *)&ss;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
-	socklen_t len;
-	char host[64];
-	int fd, on = 1, rc;
-
-	*port = CONFIG_DEFAULT_PORT;
-	rc = config_split_address(text, host, sizeof(host), port, err);
-	if (rc)
-		return rc;
-	if (inet_pton(AF_INET, host, &in4->sin_addr) == 1) {
-		in4->sin_family = AF_INET;
-		in4->sin_port = htons(*port);
-		len = sizeof(*in4);
-	} else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(*port);
-		len = sizeof(*in6);
-	} else {
-		return err_msg(err, EINVAL, "listen '%s': not a numeric address", text);
-	}
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_set(err, errno, "listen on '%s': socket", text);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&ss, len) || listen(fd, 128) ||
-	    getsockname(fd, (struct sockaddr *)&ss, &len)) {
-		rc = err_set(err, errno, "listen on '%s'", text);
-		close(fd);
-		return rc;
-	}
-	*port = ntohs(ss.ss_family == AF_INET ? in4->sin_port : in6->sin6_port);
-	return fd;
-}
-
 int dispatch_open(struct server *srv, uint16_t *port, struct iopmem_err *err)
 {
 	int max = RECORD_MAX;
@@ -479,7 +441,7 @@ int dispatch_open(struct server *srv, uint16_t *port, struct iopmem_err *err)
 	 * a record from one peer stalls all others. */
 	if (!rpc_control(RPC_SVC_CONNMAXREC_SET, &max))
 		return err_msg(err, EINVAL, "libtirpc does not take RPC_SVC_CONNMAXREC_SET");
-	fd = open_listener(srv->cfg.listen, port, err);
+	fd = listener_open(srv->cfg.listen, port, err);
 	if (fd < 0)
 		return fd;
 	xprt = svc_vc_create(fd, 0, 0);
@@ -490,15 +452,8 @@ int dispatch_open(struct server *srv, uint16_t *port, struct iopmem_err *err)
 	}
 	listen_fd = fd;
 	the_server = srv;
-	accepting = true;
 	loop_set_poller(srv->loop, prepare, handle, NULL);
 	return 0;
-}
-
-void dispatch_stop_accepting(struct server *srv)
-{
-	(void)srv;
-	accepting = false;
 }
 
 void dispatch_close(struct server *srv)

@@ -25,6 +25,7 @@ static void leave_tombstone(struct layout *l)
 	/* The layout keeps living under a new id until its last user is gone. */
 	state_remove(c->srv, &l->st);
 	state_add(c->srv, &l->st, STATE_LAYOUT, c);
+	l->st.seqid = 0;
 	HASH_ADD(hh, c->srv->states, other, sizeof(grave->other), grave);
 }
 
@@ -60,7 +61,8 @@ void fence_layout(struct layout *l, struct range r, const char *why)
 	if (!fence) {
 		log_error("%s: no memory to fence client %s", l->file->name, l->st.client->name);
 		free(segs);
-		timer_arm(l->file->srv->loop, &l->recall.deadline, 100);
+		if (l->recall.active)
+			timer_arm(l->file->srv->loop, &l->recall.deadline, 100);
 		return;
 	}
 	l->users++;

@@ -134,7 +134,8 @@ struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
 	struct file *f = find(exp->srv, &key);
 
 	if (!f) {
-		f = calloc(1, sizeof(*f));
+		f = HASH_COUNT(exp->srv->files) < exp->srv->max_files ?
+		    calloc(1, sizeof(*f)) : NULL;
 		if (!f) {
 			close(path_fd);
 			return NULL;
@@ -314,8 +315,56 @@ void file_on_break(void *arg, void *cookie)
 	loop_post(srv->loop, &bj->job);
 }
 
-void file_fix_size(const struct file *f, struct stat *st)
+/* ---- sizes ---- */
+
+static void sizes_run(struct job *job)
 {
-	if (f && f->lease != FILE_LEASE_NONE)
-		st->st_size = (off_t)f->size;
+	struct file_sizes *fs = (struct file_sizes *)job;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < fs->n; i++) {
+		struct file *f = fs->files[i];
+
+		if (f && !f->exp->ops->file_stat(f->bf, &st))
+			fs->st[i].st_size = st.st_size;
+	}
+}
+
+static void sizes_done(struct job *job)
+{
+	struct file_sizes *fs = (struct file_sizes *)job;
+	size_t i;
+
+	for (i = 0; i < fs->n; i++)
+		if (fs->files[i])
+			file_put(fs->files[i]);
+	free(fs->files);
+	fs->done(fs);
+}
+
+bool file_sizes(struct export *exp, struct file_sizes *fs)
+{
+	bool any = false;
+	size_t i;
+
+	fs->files = calloc(fs->n ? fs->n : 1, sizeof(*fs->files));
+	if (!fs->files)
+		return false;
+	for (i = 0; i < fs->n; i++) {
+		struct file *f = file_peek(exp, &fs->st[i]);
+
+		if (!f || !f->bf)
+			continue;
+		file_ref(f);	/* keeps f->bf open */
+		fs->files[i] = f;
+		any = true;
+	}
+	fs->job.run = sizes_run;
+	fs->job.done = sizes_done;
+	if (any)
+		pool_submit(exp->srv->fs_pool, &fs->job);
+	else
+		sizes_done(&fs->job);
+	return true;
 }

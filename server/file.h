@@ -66,7 +66,7 @@ struct file {
 /*
  * The file of an O_PATH descriptor (taken over).  @w->ready runs, perhaps before
  * this returns, once file->bf is there or file->open_rc says why not.  The
- * reference returned is the caller's either way.
+ * reference returned is the caller's either way.  NULL: no memory, or max_files.
  */
 struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
 		      const char *name, struct file_waiter *w);
@@ -86,7 +86,19 @@ void file_settle(struct file *f);
 /* struct backing_attr.on_break: any thread. */
 void file_on_break(void *arg, void *cookie);
 
-/* What a peer may see: the committed size. */
-void file_fix_size(const struct file *f, struct stat *st);
+/*
+ * What a peer may see: the committed size.  A stat by path shows what the file has
+ * grown to for a grant, even before the grant is done; the backing knows better.
+ */
+struct file_sizes {
+	struct job job;			/* private */
+	struct file **files;		/* private */
+	struct stat *st;		/* in, out: @n, taken by path */
+	size_t n;
+	void (*done)(struct file_sizes *fs);	/* loop thread, perhaps at once */
+};
+
+/* False: no memory, done() is not called. */
+bool file_sizes(struct export *exp, struct file_sizes *fs);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "export.h"
@@ -137,6 +138,17 @@ static enum iopmem_status grant_status(int rc)
 	}
 }
 
+/* A CLOSE that came meanwhile has fenced what was granted then, not us. */
+static bool is_open(const struct layout *l)
+{
+	const struct open *o;
+
+	DL_FOREACH(l->st.client->opens, o)
+		if (o->file == l->file)
+			return true;
+	return false;
+}
+
 /* I3: what came in between makes the grant void. */
 static bool overtaken(const struct grant *g)
 {
@@ -144,7 +156,7 @@ static bool overtaken(const struct grant *g)
 	const struct file *f = l->file;
 
 	return f->broken || f->break_seq != g->break_seq || f->gates ||
-	       l->st.client->dying || f->srv->stopping ||
+	       l->st.client->dying || f->srv->stopping || !is_open(l) ||
 	       (l->recall.active && range_overlaps(l->recall.range, g->range));
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* iopmem-server: command line, start-up in order, the loop, shutdown in order. */
 #include <argp.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@
 #include "server.h"
 
 const char *argp_program_version = "iopmem-server " IOPMEM_VERSION;
+
+#define NOFILE_MAX 65536
 
 enum { OPT_FIRST = 256 };
 
@@ -45,8 +49,22 @@ static const struct argp_option options[] = {
 
 struct parsed {
 	struct config *cfg;
+	unsigned int from_file;		/* exports before the first --export */
 	struct iopmem_err err;
 };
+
+/* It replaces a configuration file's export of that name, not another --export's. */
+static int add_export(struct parsed *p, const char *spec)
+{
+	size_t len = strcspn(spec, "=");
+	unsigned int i;
+
+	for (i = p->from_file; i < p->cfg->nr_exports; i++)
+		if (strlen(p->cfg->exports[i].name) == len &&
+		    !strncmp(p->cfg->exports[i].name, spec, len))
+			return err_msg(&p->err, EEXIST, "--export '%s': there is an export of that name", spec);
+	return config_add_export(p->cfg, spec, &p->err);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -54,10 +72,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	const struct argp_option *o;
 	int rc = 0;
 
-	if (key == 'c')
+	if (key == 'c') {
 		rc = config_load(p->cfg, arg, &p->err);
-	else if (key == 'e')
-		rc = config_add_export(p->cfg, arg, &p->err);
+		p->from_file = p->cfg->nr_exports;
+	} else if (key == 'e')
+		rc = add_export(p, arg);
 	else if (key == ARGP_KEY_ARG)
 		argp_error(state, "unexpected argument '%s'", arg);
 	else {
@@ -131,12 +150,34 @@ static void block_signals(void)
 
 /* ---- start-up ---- */
 
-static int make_state_dir(const char *path, struct iopmem_err *err)
+static int make_state_dir(const char *path, bool *made, struct iopmem_err *err)
 {
-	if (mkdir(path, 0700) && errno != EEXIST)
+	struct stat st;
+
+	*made = !mkdir(path, 0700);
+	if (!*made && errno != EEXIST)
 		return err_set(err, errno, "make the state directory '%s'", path);
+	if (!stat(path, &st) && !S_ISDIR(st.st_mode))
+		return err_set(err, ENOTDIR, "use the state directory '%s'", path);
 	if (access(path, W_OK | X_OK))
 		return err_set(err, errno, "use the state directory '%s'", path);
+	return 0;
+}
+
+/* Before anything is opened: the name of the option is known here. */
+static int check_address(const char *option, const char *text, bool numeric,
+			 struct iopmem_err *err)
+{
+	struct iopmem_err why = { 0 };
+	unsigned char address[16];
+	uint16_t port;
+	char host[64];
+
+	if (config_split_address(text, host, sizeof(host), &port, &why))
+		return err_msg(err, why.code, "%s '%s': %s", option, text, why.text);
+	if (numeric && inet_pton(AF_INET, host, address) != 1 &&
+	    inet_pton(AF_INET6, host, address) != 1)
+		return err_msg(err, EINVAL, "%s '%s': not a numeric address", option, text);
 	return 0;
 }
 
@@ -214,14 +255,19 @@ static int open_fabric(struct server *srv, struct iopmem_err *err)
 static int start(struct server *srv, struct iopmem_err *err)
 {
 	pthread_t thread;
+	bool made = false;
 	uint16_t port;
 	int rc;
 
-	rc = make_state_dir(srv->cfg.state_dir, err);
+	rc = check_address("listen", srv->cfg.listen, true, err);
+	if (!rc && srv->cfg.fabric_listen[0])
+		rc = check_address("fabric-listen", srv->cfg.fabric_listen, false, err);
+	if (!rc)
+		rc = make_state_dir(srv->cfg.state_dir, &made, err);
 	if (!rc)
 		rc = exports_open(srv, err);
 	if (rc)
-		return rc;
+		goto err_state_dir;
 	rc = open_fabric(srv, err);
 	if (rc)
 		goto err_exports;
@@ -252,21 +298,34 @@ err_fabric:
 	fabric_server_close(srv->fabric);
 err_exports:
 	exports_close(srv);
+err_state_dir:
+	if (made)
+		rmdir(srv->cfg.state_dir);	/* only if nothing is in it */
 	return rc;
 }
 
-/* What libtirpc frees behind our back starts at 80 % of the descriptor limit. */
-static void raise_limits(const struct config *cfg)
+/*
+ * Descriptors: what libtirpc frees behind our back starts at 80 % of the limit, and
+ * its table grows with it.  A file takes its own, on xfs a layout's, and one while
+ * it is looked up.
+ */
+static int raise_limits(struct server *srv, struct iopmem_err *err)
 {
+	rlim_t reserved = 2 * (rlim_t)srv->cfg.max_connections + 64;
 	struct rlimit rl;
 
-	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
-		rl.rlim_cur = rl.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &rl);
-		if (rl.rlim_cur < 4 * (rlim_t)cfg->max_connections)
-			log_warn("RLIMIT_NOFILE is %llu: too low for max-connections %u",
-				 (unsigned long long)rl.rlim_cur, cfg->max_connections);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &rl))
+		return err_set(err, errno, "getrlimit(RLIMIT_NOFILE)");
+	rl.rlim_cur = rl.rlim_max < NOFILE_MAX ? rl.rlim_max : NOFILE_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &rl))
+		return err_set(err, errno, "raise RLIMIT_NOFILE to %llu",
+			       (unsigned long long)rl.rlim_cur);
+	if (rl.rlim_cur < reserved + 3)
+		return err_msg(err, EMFILE, "RLIMIT_NOFILE is %llu: too low for max-connections %u, which needs %llu",
+			       (unsigned long long)rl.rlim_cur, srv->cfg.max_connections,
+			       (unsigned long long)reserved + 3);
+	srv->max_files = (unsigned int)(rl.rlim_cur - reserved) / 3;
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -286,8 +345,7 @@ int main(int argc, char **argv)
 		;
 	umask(0);		/* modes are the callers', who applied theirs */
 	block_signals();
-	raise_limits(&srv.cfg);
-	if (start(&srv, &err)) {
+	if (raise_limits(&srv, &err) || start(&srv, &err)) {
 		fprintf(stderr, "iopmem-server: %s\n", err.text);
 		return 1;
 	}

@@ -15,6 +15,13 @@
 
 #define TRIES 8		/* somebody else creates and removes it all the time */
 
+static bool same_file(int fd, const struct stat *b)
+{
+	struct stat a;
+
+	return !fstat(fd, &a) && a.st_dev == b->st_dev && a.st_ino == b->st_ino;
+}
+
 static int create(struct path_job *pj)
 {
 	const iopmem_create_args *args = pj->call->args;
@@ -30,6 +37,11 @@ static int create(struct path_job *pj)
 		    args->mode & 07777);
 	/* The creator may use it whatever the mode says; O_PATH of the very same file. */
 	rc = fd < 0 ? err_set(&pj->err, errno, "create '%s'", pj->path) : path_lookup(pj);
+	if (fd >= 0 && !rc && !same_file(fd, &pj->st)) {
+		close(pj->fd);		/* replaced meanwhile: look again, as for any other */
+		pj->fd = -1;
+		rc = -EEXIST;
+	}
 	if (fd >= 0)
 		close(fd);
 	close(dir);

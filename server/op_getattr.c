@@ -31,7 +31,6 @@ static void done(struct job *job)
 	if (g->rc) {
 		call_errno(call, g->rc, NULL);
 	} else {
-		file_fix_size(g->file, &g->st);
 		attr_from_stat(&call->res.attr.iopmem_attr_res_u.attr, &g->st);
 		call_reply(call);
 	}

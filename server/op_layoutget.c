@@ -155,6 +155,7 @@ void op_layoutget(struct call *call)
 	struct range r;
 	struct file *f;
 	uint32_t access;
+	uint64_t max;
 
 	status = check(args, &r);
 	if (!status)
@@ -169,8 +170,9 @@ void op_layoutget(struct call *call)
 	if (!call->client->peer || call->srv->stopping)
 		return call_status(call, IOPMEM_LAYOUTTRYLATER);
 	r = range_round_out(r, f->exp->info.granule);
-	if (r.end == UINT64_MAX || range_len(r) > call->srv->cfg.max_grant)
-		r.end = r.offset + call->srv->cfg.max_grant;
+	max = round_down_to(call->srv->cfg.max_grant, f->exp->info.granule);
+	if (r.end == UINT64_MAX || range_len(r) > max)
+		r.end = r.offset + max;
 	if (r.end > (uint64_t)INT64_MAX + 1 || r.end < r.offset)
 		return call_status(call, IOPMEM_FBIG);
 	if (mode == BACKING_RW && least_end(args) > r.end)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* LOOKUP: attributes by path. */
+#include <stdlib.h>
+
 #include "call.h"
 #include "export.h"
 #include "file.h"
@@ -9,17 +11,42 @@ static void work(struct path_job *pj)
 	pj->rc = path_lookup(pj);
 }
 
-static void finish(struct path_job *pj)
+struct lookup {
+	struct file_sizes fs;
+	struct path_job *pj;
+};
+
+static void sized(struct file_sizes *fs)
 {
+	struct lookup *l = (struct lookup *)fs;
+	struct path_job *pj = l->pj;
 	struct call *call = pj->call;
 
+	attr_from_stat(&call->res.attr.iopmem_attr_res_u.attr, &pj->st);
+	call_reply(call);
+	path_job_free(pj);
+	free(l);
+}
+
+static void finish(struct path_job *pj)
+{
+	struct lookup *l;
+
 	if (pj->rc) {
-		call_errno(call, pj->rc, NULL);
-	} else {
-		file_fix_size(file_peek(pj->exp, &pj->st), &pj->st);
-		attr_from_stat(&call->res.attr.iopmem_attr_res_u.attr, &pj->st);
-		call_reply(call);
+		call_errno(pj->call, pj->rc, NULL);
+		return path_job_free(pj);
 	}
+	l = calloc(1, sizeof(*l));
+	if (l) {
+		l->fs.st = &pj->st;
+		l->fs.n = 1;
+		l->fs.done = sized;
+		l->pj = pj;
+		if (file_sizes(pj->exp, &l->fs))
+			return;
+	}
+	free(l);
+	call_status(pj->call, IOPMEM_DELAY);
 	path_job_free(pj);
 }
 

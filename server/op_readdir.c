@@ -14,6 +14,8 @@
 #include "file.h"
 
 struct listing {
+	struct file_sizes fs;
+	struct path_job *pj;
 	struct stat st[IOPMEM_DIRENTS_MAX];
 	iopmem_readdir_ok ok;
 };
@@ -78,16 +80,10 @@ static void work(struct path_job *pj)
 	closedir(dir);
 }
 
-static void finish(struct path_job *pj)
+static void answer(struct path_job *pj, struct listing *l)
 {
 	struct call *call = pj->call;
-	struct listing *l = pj->priv;
-	u_int i;
 
-	for (i = 0; i < l->ok.entries.entries_len; i++) {
-		file_fix_size(file_peek(pj->exp, &l->st[i]), &l->st[i]);
-		l->ok.entries.entries_val[i].attr.size = (uint64_t)l->st[i].st_size;
-	}
 	call->res.readdir.iopmem_readdir_res_u.ok = l->ok;
 	if (pj->rc)
 		call_errno(call, pj->rc, &pj->err);
@@ -95,6 +91,32 @@ static void finish(struct path_job *pj)
 		call_reply(call);
 	free(l);
 	path_job_free(pj);
+}
+
+static void sized(struct file_sizes *fs)
+{
+	struct listing *l = (struct listing *)fs;
+	u_int i;
+
+	for (i = 0; i < l->ok.entries.entries_len; i++)
+		l->ok.entries.entries_val[i].attr.size = (uint64_t)l->st[i].st_size;
+	answer(l->pj, l);
+}
+
+static void finish(struct path_job *pj)
+{
+	struct listing *l = pj->priv;
+
+	if (pj->rc)
+		return answer(pj, l);
+	l->fs.st = l->st;
+	l->fs.n = l->ok.entries.entries_len;
+	l->fs.done = sized;
+	l->pj = pj;
+	if (!file_sizes(pj->exp, &l->fs)) {
+		pj->rc = -ENOMEM;
+		answer(pj, l);
+	}
 }
 
 void op_readdir(struct call *call)

@@ -2,6 +2,7 @@
 #include "open.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -11,6 +12,7 @@
 
 struct opening {
 	struct file_waiter waiter;
+	struct file_sizes fs;
 	struct call *call;
 	uint32_t access;
 	struct stat st;
@@ -21,20 +23,19 @@ static void answer(struct opening *op, struct open *o)
 	struct call *call = op->call;
 	iopmem_open_ok *ok = &call->res.open.iopmem_open_res_u.ok;
 
-	file_fix_size(o->file, &op->st);
 	state_wire(&o->st, &ok->stateid);
 	attr_from_stat(&ok->attr, &op->st);
 	call_reply(call);
 }
 
-static void ready(struct file_waiter *w)
+static void sized(struct file_sizes *fs)
 {
-	struct opening *op = (struct opening *)w;
-	struct file *f = w->file;
+	struct opening *op = (struct opening *)((char *)fs - offsetof(struct opening, fs));
+	struct file *f = op->waiter.file;
 	struct call *call = op->call;
 	struct open *o = NULL;
 
-	if (!f->open_rc && !call->client->dying && !call->srv->stopping)
+	if (!call->client->dying && !call->srv->stopping)
 		o = calloc(1, sizeof(*o));
 	if (o) {
 		o->file = f;		/* takes the reference */
@@ -43,12 +44,24 @@ static void ready(struct file_waiter *w)
 		DL_APPEND(call->client->opens, o);
 		answer(op, o);
 	} else {
-		if (f->open_rc)
-			call_errno(call, f->open_rc, &f->open_err);
-		else
-			call_status(call, IOPMEM_DELAY);
+		call_status(call, IOPMEM_DELAY);
 		file_put(f);
 	}
+	free(op);
+}
+
+static void ready(struct file_waiter *w)
+{
+	struct opening *op = (struct opening *)w;
+	struct file *f = w->file;
+
+	op->fs.st = &op->st;
+	op->fs.n = 1;
+	op->fs.done = sized;
+	if (!f->open_rc && file_sizes(f->exp, &op->fs))
+		return;
+	call_errno(op->call, f->open_rc ? f->open_rc : -ENOMEM, &f->open_err);
+	file_put(f);
 	free(op);
 }
 

@@ -41,6 +41,13 @@ static void push(struct layout *l, uint64_t deadline_ms)
 	event_push(l->st.client, &ev, deadline_ms);
 }
 
+static uint32_t patience_ms(const struct server *srv)
+{
+	if (srv->stopping && srv->cfg.recall_ms > SERVER_STOP_PATIENCE_MS)
+		return SERVER_STOP_PATIENCE_MS;
+	return srv->cfg.recall_ms;
+}
+
 void recall_start(struct layout *l, struct range r, const char *why)
 {
 	struct server *srv = l->file->srv;
@@ -52,17 +59,23 @@ void recall_start(struct layout *l, struct range r, const char *why)
 			l->recall.range.offset = r.offset;
 		if (r.end > l->recall.range.end)
 			l->recall.range.end = r.end;
+		if (!l->recall.deadline.due_ms) {
+			/* It has passed, what it was for is on its way back: a new one
+			 * for the rest, which else would never be fenced. */
+			l->recall.started_ms = clock_ms();
+			timer_arm(srv->loop, &l->recall.deadline, patience_ms(srv));
+		}
 	} else {
 		l->recall.active = true;
 		l->recall.range = r;
 		l->recall.started_ms = clock_ms();
 		l->recall.deadline.fire = deadline_passed;
-		timer_arm(srv->loop, &l->recall.deadline, srv->cfg.recall_ms);
+		timer_arm(srv->loop, &l->recall.deadline, patience_ms(srv));
 		log_info("%s: recalling [%llu, %llu) from client %s (%s)", l->file->name,
 			 (unsigned long long)r.offset, (unsigned long long)r.end,
 			 l->st.client->name, why);
 	}
-	push(l, l->recall.started_ms + srv->cfg.recall_ms);
+	push(l, l->recall.started_ms + patience_ms(srv));
 }
 
 void recall_file(struct file *f, const struct client *except, struct range r,

@@ -6,12 +6,9 @@
 
 #include "base/log.h"
 #include "client.h"
-#include "dispatch.h"
 #include "layout.h"
 #include "recall.h"
 
-/* Clients answer a recall in milliseconds; one that does not must not hold us. */
-#define STOP_PATIENCE_MS 5000
 #define STOP_POLL_MS 20
 
 static bool layouts_left(const struct server *srv)
@@ -40,7 +37,7 @@ static void stop_poll(struct timer *t)
 {
 	struct server *srv = (struct server *)((char *)t - offsetof(struct server, stop_timer));
 
-	if (!layouts_left(srv) || srv->stop_polls++ >= STOP_PATIENCE_MS / STOP_POLL_MS)
+	if (!layouts_left(srv) || srv->stop_polls++ >= SERVER_STOP_PATIENCE_MS / STOP_POLL_MS)
 		return end_clients(srv);
 	timer_arm(srv->loop, t, STOP_POLL_MS);
 }
@@ -56,7 +53,6 @@ void server_stop(struct server *srv)
 	}
 	log_info("stopping: recalling every layout");
 	srv->stopping = true;
-	dispatch_stop_accepting(srv);
 	HASH_ITER(hh, srv->files, f, tmp)
 		recall_file(f, NULL, (struct range){ 0, UINT64_MAX }, "server stops");
 	srv->stop_timer.fire = stop_poll;

@@ -25,6 +25,7 @@ struct server {
 	struct export *exports;		/* array of cfg.nr_exports */
 	struct client *clients;		/* hash by id */
 	struct file *files;		/* hash by export, dev, inode */
+	unsigned int max_files;		/* descriptors that connections do not need */
 	struct state *states;		/* hash by stateid.other */
 	uint8_t instance[16];
 	bool stopping;			/* no new clients, opens or grants */
@@ -32,6 +33,9 @@ struct server {
 	struct timer stop_timer;
 	unsigned int stop_polls;
 };
+
+/* Clients answer a recall in milliseconds; one that does not must not hold a shutdown. */
+#define SERVER_STOP_PATIENCE_MS 5000
 
 /*
  * Ordered shutdown: no new state, recall everything, after a bound fence what is

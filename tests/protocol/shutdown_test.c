@@ -89,6 +89,7 @@ static void clients_that_return_are_not_fenced(void **state)
 
 static void silent_client_is_fenced(void **state)
 {
+	struct rig_opts o = { .recall_ms = 30000 };	/* that long it does not wait */
 	struct peer polite, silent;
 	iopmem_stateid id, sid;
 	iopmem_segment seg, sseg;
@@ -98,6 +99,8 @@ static void silent_client_is_fenced(void **state)
 	int rc;
 
 	(void)state;
+	rig_stop(&rig);
+	rig_start(&rig, &o);
 	peer_up(&polite, &rig, "polite");
 	peer_up(&silent, &rig, "silent");
 	lease(&polite, 0, &id, &seg);
