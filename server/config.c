@@ -225,16 +225,22 @@ int config_add_export(struct config *cfg, const char *spec, struct iopmem_err *e
 struct load {
 	struct config *cfg;
 	struct iopmem_err first;
+	int first_line;			/* where it is */
 	FILE *file;
 	int line;			/* read last */
 	int too_long;			/* line; 0 none */
+	int read_errno;
 };
 
 static int on_option(void *user, const char *section, const char *name, const char *value)
 {
 	struct load *load = user;
 
-	return !config_set(load->cfg, section, name, value, &load->first);
+	if (!config_set(load->cfg, section, name, value, &load->first))
+		return 1;
+	if (!load->first_line)
+		load->first_line = load->line;
+	return 0;
 }
 
 /* inih's buffer is small, and what does not fit would count as a line of its own. */
@@ -242,8 +248,10 @@ static char *read_line(char *buf, int size, void *arg)
 {
 	struct load *load = arg;
 
-	if (!fgets(buf, size, load->file))
+	if (!fgets(buf, size, load->file)) {
+		load->read_errno = ferror(load->file) ? errno : 0;
 		return NULL;
+	}
 	load->line++;
 	if (strchr(buf, '\n') || feof(load->file))
 		return buf;
@@ -260,11 +268,13 @@ int config_load(struct config *cfg, const char *path, struct iopmem_err *err)
 		return err_set(err, errno, "read configuration '%s'", path);
 	line = ini_parse_stream(read_line, &load, on_option, &load);
 	fclose(load.file);
+	if (load.read_errno)
+		return err_set(err, load.read_errno, "read configuration '%s'", path);
 	if (!line && load.too_long)
 		return err_msg(err, EINVAL, "%s:%d: the line is too long", path, load.too_long);
 	if (line > 0)
 		return err_msg(err, EINVAL, "%s:%d: %s", path, line,
-			       load.first.code ? load.first.text : "not 'name = value'");
+			       load.first_line == line ? load.first.text : "not 'name = value'");
 	if (line < 0)
 		return err_msg(err, ENOMEM, "read configuration '%s': out of memory", path);
 	return 0;

@@ -19,6 +19,7 @@
 struct get {
 	const char *target;
 	int fd;
+	bool created;
 	struct windows ws;
 	struct remote remote;
 	struct iopmem_file *file;
@@ -140,7 +141,10 @@ static int open_target(struct get *g, struct iopmem_err *err)
 		g->fd = STDOUT_FILENO;
 		return 0;
 	}
-	g->fd = open(g->target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	g->fd = open(g->target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	g->created = g->fd >= 0;
+	if (g->fd < 0 && errno == EEXIST)
+		g->fd = open(g->target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (g->fd >= 0)
 		return 0;
 	err->code = errno;
@@ -201,6 +205,8 @@ int cmd_get(int argc, char **argv)
 	}
 	if (ret) {
 		progress_abort(&g.progress);
+		if (g.created)		/* a part is not taken for the whole */
+			unlink(g.target);
 		ret = cli_fail("get", args[0], &err);
 	} else {
 		progress_finish(&g.progress, bytes);

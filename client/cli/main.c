@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,15 @@ void cli_args(int argc, char **argv, const char *args_doc, const char *what, int
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 }
 
+/* What was printed is part of the result: a full disk must show in the exit status. */
+static int flushed(int ret)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return ret;
+	fprintf(stderr, "iopmem: write standard output: %s\n", strerror(errno));
+	return ret ? ret : 1;
+}
+
 int main(int argc, char **argv)
 {
 	const struct argp argp = { NULL, parse, "COMMAND [ARG...]", doc, NULL, NULL, NULL };
@@ -114,7 +124,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &a);
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (!strcmp(a.argv[0], verbs[i].name))
-			return verbs[i].run(a.argc, a.argv);
+			return flushed(verbs[i].run(a.argc, a.argv));
 	fprintf(stderr, "iopmem: '%s' is no command; see iopmem --help\n", a.argv[0]);
 	return EX_USAGE;
 }

@@ -207,7 +207,7 @@ int cmd_put(int argc, char **argv)
 	ret = put_remote(&p, args[1], &bytes, &err);
 	if (ret) {
 		progress_abort(&p.progress);
-		ret = cli_fail("put", p.source, &err);
+		ret = cli_fail("put", args[1], &err);
 	} else {
 		progress_finish(&p.progress, bytes);
 	}
