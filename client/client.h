@@ -97,6 +97,7 @@ struct iopmem_file {
 	uint64_t layout_epoch;		/* bumped when a recall has emptied the layout */
 	unsigned int recalls;		/* queued or being served */
 	bool gate;			/* a return replaces segments: I/O waits */
+	unsigned int refusal;		/* status of the last LAYOUTGET that got nothing */
 	unsigned int inflight;		/* of all leases */
 	struct iopmem_lease *leases;
 };

@@ -150,6 +150,7 @@ int layout_get(struct iopmem_file *file, struct range want, bool rw, struct iopm
 	if (ret) {
 		err_msg(err, -ret, "lease '%s': %.200s", file->path, cause.text);
 	} else if (status) {
+		file->refusal = status;
 		ret = get_error(file, status, rw, by_layout, err);
 	} else {
 		ret = get_reply(file, &res.iopmem_layoutget_res_u.ok, epoch, err);

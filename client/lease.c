@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "client.h"
 #include "layout.h"
+#include "status.h"
 
 /* ---- loss (file->lock held) ---- */
 
@@ -119,9 +120,10 @@ static int acquire(struct iopmem_lease *lease, uint64_t until_ms, struct iopmem_
 		backoff_sleep(&backoff);
 		pthread_mutex_lock(&file->lock);
 	}
-	return err_set(err, ETIMEDOUT, "lease [%llu, %llu) of '%s'",
+	return err_set(err, ETIMEDOUT, "lease [%llu, %llu) of '%s': %s",
 		       (unsigned long long)lease->range.offset,
-		       (unsigned long long)lease->range.end, file->path);
+		       (unsigned long long)lease->range.end, file->path,
+		       file->refusal ? status_text(file->refusal) : "another call of this client lasts");
 }
 
 /* ---- giving back ---- */

@@ -32,7 +32,7 @@ void backing_block_signals(void)
 }
 
 /* /sys/dev/block/MAJ:MIN links to …/block/NAME, or …/block/DISK/NAME for a partition. */
-static bool on_iopmem(const char *path)
+bool backing_on_iopmem(const char *path)
 {
 	char link[64], target[512];
 	struct statfs fs;
@@ -53,7 +53,7 @@ static bool on_iopmem(const char *path)
 const struct backing_ops *backing_find(const char *kind, const char *path)
 {
 	if (!strcmp(kind, "auto"))
-		return on_iopmem(path) ? &backing_xfs_ops : &backing_dir_ops;
+		return backing_on_iopmem(path) ? &backing_xfs_ops : &backing_dir_ops;
 	if (!strcmp(kind, backing_xfs_ops.kind))
 		return &backing_xfs_ops;
 	if (!strcmp(kind, backing_dir_ops.kind))

@@ -17,6 +17,9 @@ void backing_signals(sigset_t *set);
 bool backing_attr_copy(struct backing_attr *to, const struct backing_attr *from);
 void backing_attr_free(struct backing_attr *attr);
 
+/* @path is on XFS on an iopmem card (or a partition of one). */
+bool backing_on_iopmem(const char *path);
+
 /* Where the descriptor's file is now, for messages.  NULL: out of memory. */
 char *backing_fd_path(int fd);
 

@@ -140,6 +140,9 @@ int xfs_check_files(struct backing_export *exp, struct iopmem_err *err)
 	ret = check_partition(exp, err);
 	if (ret)
 		return ret;
+	if (!backing_on_iopmem(exp->attr.path))
+		return err_msg(err, EOPNOTSUPP, "export '%s': the block device of '%s' is not an"
+			       " iopmem card", exp->attr.name, exp->attr.path);
 	fd = open(exp->attr.path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0 && errno == EROFS) {
 		log_info("export '%s': read-only file system, layouts not tested",

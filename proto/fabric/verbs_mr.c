@@ -54,10 +54,11 @@ int verbs_mr_reg(struct fabric_peer *base, const struct memsrc *src, uint32_t ri
 	mr->mr = ibv_reg_mr_iova2(pd, src->addr, src->length, src->file_offset,
 				  (unsigned int)access);
 	if (!mr->mr) {
-		ret = err_set(err, errno, "%s: register %llu bytes at file offset %#llx",
+		ret = err_set(err, errno, "%s: register %llu bytes at file offset %#llx%s",
 			      ibv_get_device_name(pd->context->device),
 			      (unsigned long long)src->length,
-			      (unsigned long long)src->file_offset);
+			      (unsigned long long)src->file_offset,
+			      errno == ENOMEM ? " (RLIMIT_MEMLOCK, or the device's limits)" : "");
 		goto err_count;
 	}
 	mr->base.ops = &fabric_verbs;
