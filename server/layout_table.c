@@ -93,7 +93,8 @@ bool layout_table_shared(const struct layout_table *t, const struct segment *seg
 	const struct segment *other;
 
 	DL_FOREACH(t->head, other)
-		if (other != seg && range_overlaps(other->range, seg->range))
+		if (other != seg && !other->shared &&
+		    range_overlaps(other->range, seg->range))
 			return true;
 	return false;
 }

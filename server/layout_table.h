@@ -62,7 +62,7 @@ struct segment *layout_table_held(const struct layout_table *t, const void *owne
 struct range layout_table_clip(const struct layout_table *t, const void *owner,
 			       struct range r);
 
-/* Another segment overlaps @seg (two readers). */
+/* Another segment overlaps @seg (two readers) that has not left the unmapping to us. */
 bool layout_table_shared(const struct layout_table *t, const struct segment *seg);
 
 /* Every byte of @r lies in RW segments of @owner that are out or being returned. */
