@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "client.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +34,7 @@ struct client *client_find_owner(struct server *srv, const void *owner, uint32_t
 /* The lease (RFC 8881 section 8.3): a client that is silent for all of it is gone. */
 static void lease_check(struct timer *t)
 {
-	struct client *c = (struct client *)((char *)t - offsetof(struct client, lease_timer));
+	struct client *c = container_of(t, struct client, lease_timer);
 	uint64_t due = c->renewed_ms + c->srv->cfg.lease_ms, now = clock_ms();
 
 	/* A call in progress holds the lease, a parked EVENT_WAIT says nothing. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dispatch.h"
 
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
@@ -164,6 +163,7 @@ static bool in_dispatch;
 static void encode(struct call *call, struct blob *blob)
 {
 	static char buf[REPLY_MAX];
+	u_int fault = IOPMEM_SERVERFAULT;
 	XDR xdrs;
 
 	xdrmem_create(&xdrs, buf, sizeof(buf), XDR_ENCODE);
@@ -171,9 +171,7 @@ static void encode(struct call *call, struct blob *blob)
 		log_error("%s: reply does not fit %d bytes", call->op->name, REPLY_MAX);
 		xdr_destroy(&xdrs);
 		xdrmem_create(&xdrs, buf, sizeof(buf), XDR_ENCODE);
-		u_int status = IOPMEM_SERVERFAULT;
-
-		xdr_u_int(&xdrs, &status);
+		xdr_u_int(&xdrs, &fault);
 	}
 	blob->data = buf;
 	blob->len = xdr_getpos(&xdrs);
@@ -456,13 +454,11 @@ int dispatch_open(struct server *srv, uint16_t *port, struct iopmem_err *err)
 	return 0;
 }
 
-void dispatch_close(struct server *srv)
+void dispatch_close(void)
 {
 	struct conn *conn, *next;
 
-	(void)srv;
 	HASH_ITER(hh, conns, conn, next)
 		SVC_DESTROY(conn->xprt);
 	svc_unreg(IOPMEM_PROGRAM, IOPMEM_V1);
-
 }

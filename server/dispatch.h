@@ -14,6 +14,6 @@
 
 /* Listens on cfg.listen; a second server in the same process is not possible. */
 int dispatch_open(struct server *srv, uint16_t *port, struct iopmem_err *err);
-void dispatch_close(struct server *srv);
+void dispatch_close(void);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "events.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -42,9 +41,8 @@ static void answer(struct client *c)
 
 static void timed_out(struct timer *t)
 {
-	struct event_queue *q = (struct event_queue *)
-		((char *)t - offsetof(struct event_queue, timeout));
-	struct client *c = (struct client *)((char *)q - offsetof(struct client, events));
+	struct event_queue *q = container_of(t, struct event_queue, timeout);
+	struct client *c = container_of(q, struct client, events);
 
 	answer(c);
 }

@@ -8,7 +8,11 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* The structure that @ptr is the member of: jobs and timers are embedded. */
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 struct loop;
 

@@ -350,7 +350,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	loop_run(srv.loop);
-	dispatch_close(&srv);
+	dispatch_close();
 	pool_free(srv.teardown_pool);
 	pool_free(srv.fs_pool);
 	fabric_server_close(srv.fabric);

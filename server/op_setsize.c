@@ -4,7 +4,6 @@
  * no layout and no kernel lease is left, then change the size.  (The server's own
  * ftruncate would wait for its own lease for ever.)
  */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "call.h"
@@ -26,7 +25,7 @@ struct setsize {
 
 static struct setsize *of_job(struct file_job *fj)
 {
-	return (struct setsize *)((char *)fj - offsetof(struct setsize, fj));
+	return container_of(fj, struct setsize, fj);
 }
 
 static void run(struct file_job *fj)

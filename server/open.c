@@ -2,7 +2,6 @@
 #include "open.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -30,7 +29,7 @@ static void answer(struct opening *op, struct open *o)
 
 static void sized(struct file_sizes *fs)
 {
-	struct opening *op = (struct opening *)((char *)fs - offsetof(struct opening, fs));
+	struct opening *op = container_of(fs, struct opening, fs);
 	struct file *f = op->waiter.file;
 	struct call *call = op->call;
 	struct open *o = NULL;

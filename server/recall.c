@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "recall.h"
 
-#include <stddef.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -20,8 +19,8 @@ static bool something_left(const struct layout *l, struct range r)
 
 static void deadline_passed(struct timer *t)
 {
-	struct recall *r = (struct recall *)((char *)t - offsetof(struct recall, deadline));
-	struct layout *l = (struct layout *)((char *)r - offsetof(struct layout, recall));
+	struct recall *r = container_of(t, struct recall, deadline);
+	struct layout *l = container_of(r, struct layout, recall);
 
 	fence_layout(l, r->range, "recall deadline passed");
 }

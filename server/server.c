@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "server.h"
 
-#include <stddef.h>
 #include <utlist.h>
 
 #include "base/log.h"
@@ -35,7 +34,7 @@ static void end_clients(struct server *srv)
 
 static void stop_poll(struct timer *t)
 {
-	struct server *srv = (struct server *)((char *)t - offsetof(struct server, stop_timer));
+	struct server *srv = container_of(t, struct server, stop_timer);
 
 	if (!layouts_left(srv) || srv->stop_polls++ >= SERVER_STOP_PATIENCE_MS / STOP_POLL_MS)
 		return end_clients(srv);

@@ -3,7 +3,6 @@
  * The one way a segment ends, whatever the cause: memory region dead -> commit ->
  * unmap -> gone.  A step that fails is repeated; nothing behind it happens before.
  */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -61,7 +60,7 @@ static void run(struct job *job)
 
 static void retry(struct timer *timer)
 {
-	struct teardown *t = (struct teardown *)((char *)timer - offsetof(struct teardown, retry));
+	struct teardown *t = container_of(timer, struct teardown, retry);
 
 	pool_submit(t->layout->file->srv->teardown_pool, &t->job);
 }
@@ -88,7 +87,7 @@ static void run_done(struct job *job)
 /* fs pool: may wait behind a truncate that waits for other clients' regions. */
 static void commit_run(struct file_job *fj)
 {
-	struct teardown *t = (struct teardown *)((char *)fj - offsetof(struct teardown, fj));
+	struct teardown *t = container_of(fj, struct teardown, fj);
 	struct file *f = fj->file;
 
 	t->commit_rc = f->exp->ops->commit(f->bf, t->commit, t->nr_commit, t->new_size,
@@ -97,7 +96,7 @@ static void commit_run(struct file_job *fj)
 
 static void commit_done(struct file_job *fj)
 {
-	struct teardown *t = (struct teardown *)((char *)fj - offsetof(struct teardown, fj));
+	struct teardown *t = container_of(fj, struct teardown, fj);
 
 	if (!t->commit_rc)
 		fj->file->size = t->size;
