@@ -15,6 +15,7 @@
 #define BREAK_MS	1000	/* a recall must be seen within */
 #define HOLD_MS		300	/* the operation must still wait after */
 #define END_MS		3000	/* and end within, after the close */
+#define OFTEN		20	/* so many growths and breaks make a stress */
 
 static int op_file;
 
@@ -201,39 +202,49 @@ static void longterm_pin(void)
 	CHECK_EQ(lt_unmap(fd, 0, MIB), 0);
 }
 
-/* Opens, maps, commits and closes against local writers: no hang, no warning in the log. */
+/*
+ * Opens, maps, commits and closes against local writers: no hang, no warning in the log.  The writer goes on until it is
+ * told to end, now without a pause and now with one, so that a layout lives long enough to grow the file.
+ */
 static void stress_local(void *arg)
 {
+	const volatile bool *stop = arg;
 	int file = op_file, i;
 
 	/* No stores through a mapping here: XFS warns when they race with a lookup (known, see kmod/map.c). */
-	(void)arg;
-	for (i = 0; i < 60; i++) {
+	for (i = 0; !*stop; i++) {
 		CHECK_EQ(pwrite(file, "y", 1, (i * 37 % 512) * KIB), 1);
 		CHECK(!ftruncate(file, (i % 7 + 1) * 64 * KIB));
 		CHECK(!fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4 * PG));
+		lt_sleep_ms(i % 2 ? i % 50 : 0);
 	}
 }
 
 static void stress(void)
 {
-	int file = op_file = lt_full_file("stress", 512 * KIB, 0x55), grown = 0;
-	pid_t pid = lt_child(stress_local, NULL);
+	int file = op_file = lt_full_file("stress", 512 * KIB, 0x55), grown = 0, broken = 0;
+	volatile bool *stop = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
 
-	while (!lt_child_done(pid, 0)) {
+	CHECK(stop != MAP_FAILED);
+	pid = lt_child(stress_local, (void *)stop);
+	/* The lab's time-out ends this if one of the two never happens. */
+	while (grown < OFTEN || broken < OFTEN) {
 		uint64_t size;
 		int fd;
 
+		CHECK(!lt_child_done(pid, 0));
 		if (lt_open(file, &fd, NULL))
 			continue;
 		size = lt_size(file) + 128 * KIB;
 		if (!lt_map(fd, (size - 128 * KIB + PG - 1) / PG * PG, 128 * KIB, RW) && !lt_commit(fd, 0, 0, &size))
 			grown++;
-		lt_poll_break(fd, 20);
+		broken += lt_poll_break(fd, 20);
 		close(fd);
 	}
-	printf("# grown %d times\n", grown);
-	CHECK(grown > 0);
+	*stop = true;
+	printf("# grown %d times, broken %d times\n", grown, broken);
+	CHECK(lt_child_done(pid, 60000));
 }
 
 const struct lt_case lt_break_cases[] = {
