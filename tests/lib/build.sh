@@ -11,7 +11,11 @@ build_user() {
     {
         cmake -S "$repo" -B "$dir" "$@" && cmake --build "$dir" --parallel "$(nproc)"
     } >"$dir/build.log" 2>&1 || {
-        grep -E 'error|Error|warning' "$dir/build.log" | head -n 30 >&2
+        {
+            grep -E 'error|Error|warning' "$dir/build.log" | awk 'NR <= 30'
+            echo "---- last lines of $dir/build.log"
+            tail -n 30 "$dir/build.log"
+        } >&2 || true
         fail "the build failed, whole log: $dir/build.log"
     }
 }
