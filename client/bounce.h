@@ -2,7 +2,7 @@
 /*
  * Ends that are not aligned as the fabric wants (io_align): through a block of our
  * own; a write reads the block first.  The block lies in a segment that this client
- * holds alone, and conn's lock keeps its own threads apart.
+ * holds alone, and the scratch buffer, one at a time, keeps its own threads apart.
  */
 #ifndef CLIENT_BOUNCE_H
 #define CLIENT_BOUNCE_H
@@ -11,7 +11,7 @@
 
 /*
  * Moves @len bytes at file offset @offset, all in one block of io_align bytes in @e.
- * Waits for everything posted before.  Assumes: conn locked.
+ * Assumes: conn locked; what the caller has posted to that block is done.
  */
 int bounce(struct iopmem_client *client, bool write, const struct extent *e,
 	   uint64_t offset, void *addr, size_t len);

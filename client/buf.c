@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client.h"
 
@@ -33,6 +35,33 @@ int iopmem_buf_register(struct iopmem_client *client, void *addr, size_t len,
 	return ret;
 }
 
+int iopmem_buf_alloc(struct iopmem_client *client, size_t len, struct iopmem_buf **buf,
+		     struct iopmem_err *err)
+{
+	size_t size;
+	void *addr;
+	int ret;
+
+	if (!client || !len || len > SSIZE_MAX - 4096UL || !buf)
+		return err_msg(err, EINVAL, "allocate a buffer: invalid argument");
+	size = (len + 4095) & ~4095UL;
+	addr = aligned_alloc(4096, size);
+	if (!addr)
+		return err_set(err, ENOMEM, "allocate a buffer of %zu bytes", len);
+	memset(addr, 0, size);
+	ret = iopmem_buf_register(client, addr, len, buf, err);
+	if (ret)
+		free(addr);
+	else
+		(*buf)->owned = true;
+	return ret;
+}
+
+void *iopmem_buf_addr(const struct iopmem_buf *buf)
+{
+	return buf ? buf->addr : NULL;
+}
+
 void iopmem_buf_unregister(struct iopmem_buf *buf)
 {
 	struct iopmem_buf **p;
@@ -49,5 +78,7 @@ void iopmem_buf_unregister(struct iopmem_buf *buf)
 		fabric_buf_dereg(buf->fb);
 		conn_unlock(buf->client);
 	}
+	if (buf->owned)
+		free(buf->addr);
 	free(buf);
 }

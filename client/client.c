@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cached.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define DEFAULT_DEPTH 64
@@ -67,7 +68,7 @@ void client_event(struct iopmem_client *client, enum iopmem_client_event event,
 
 void client_state_lost(struct iopmem_client *client, uint64_t generation)
 {
-	struct iopmem_file *f;
+	struct file *f;
 
 	pthread_mutex_lock(&client->lock);
 	for (f = client->files; f; f = f->next) {
@@ -89,6 +90,16 @@ void iopmem_set_event_fn(struct iopmem_client *client, iopmem_event_fn fn, void 
 	pthread_mutex_lock(&client->lock);
 	client->event_fn = fn;
 	client->event_arg = arg;
+	pthread_mutex_unlock(&client->lock);
+}
+
+void iopmem_set_cover_fn(struct iopmem_client *client, iopmem_cover_fn fn, void *arg)
+{
+	if (!client)
+		return;
+	pthread_mutex_lock(&client->lock);
+	client->cover_fn = fn;
+	client->cover_arg = arg;
 	pthread_mutex_unlock(&client->lock);
 }
 
@@ -130,14 +141,17 @@ static int apply_args(struct iopmem_client *c, const char *url,
 	if (!u)
 		return err_set(err, ENOMEM, "connect");
 	ret = url_parse(url, u, err);
-	if (!ret && *u->path)
-		ret = err_msg(err, EINVAL, "'%.200s': a path after the export", url);
+	if (!ret && a.flags)
+		ret = err_msg(err, EINVAL, "connect: flags %#x are unknown", a.flags);
 	if (!ret) {
 		strcpy(c->target.host, u->host);
 		c->target.port = u->port;
+		c->target.sec = u->sec;
 		strcpy(c->export_name, u->export_name);
 		c->timeout_ms = a.timeout_ms ? a.timeout_ms : DEFAULT_TIMEOUT_MS;
 		c->depth = a.depth ? a.depth : DEFAULT_DEPTH;
+		c->spin_us = a.spin_us;
+		c->cache_bytes = a.cache_bytes ? a.cache_bytes : CACHED_BYTES_DEFAULT;
 		ret = make_owner(c, a.owner);
 		if (ret)
 			err_set(err, -ret, "connect: owner");
@@ -153,7 +167,7 @@ static int establish(struct iopmem_client *c, struct iopmem_err *err)
 	int ret;
 
 	pthread_mutex_lock(&c->main.lock);
-	ret = session_identify(c, &c->main, c->timeout_ms, &generation, &clientid, err);
+	ret = session_identify(c, &c->main, c->timeout_ms, true, &generation, &clientid, err);
 	pthread_mutex_unlock(&c->main.lock);
 	if (ret)
 		return ret;
@@ -184,13 +198,17 @@ static void teardown(struct iopmem_client *c)
 	events_fini(c);
 	recall_fini(c);
 	destroy_clientid(c);
+	workers_fini(&c->workers);
+	pool_fini(&c->pool);
 	conn_fini(c);
 	channel_fini(&c->main);
 	channel_fini(&c->control);
 	session_fini(&c->session);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->gets_lock);
+	pthread_mutex_destroy(&c->append_lock);
 	pthread_cond_destroy(&c->gets_cond);
+	pthread_cond_destroy(&c->files_cond);
 	free(c);
 }
 
@@ -210,7 +228,11 @@ int iopmem_connect(const char *url, const struct iopmem_connect_args *args,
 		goto err_free;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->gets_lock, NULL);
+	pthread_mutex_init(&c->append_lock, NULL);
+	pool_init(&c->pool);
+	workers_init(&c->workers);
 	client_cond_init(&c->gets_cond);
+	client_cond_init(&c->files_cond);
 	session_init(&c->session);
 	channel_init(&c->main, &c->target);
 	channel_init(&c->control, &c->target);
@@ -234,19 +256,44 @@ err_free:
 	return ret;
 }
 
+int iopmem_info(struct iopmem_client *client, struct iopmem_info *info, struct iopmem_err *err)
+{
+	struct iopmem_info i = { 0 };
+	struct conn *c;
+	int ret;
+
+	if (!client || !info || info->size < sizeof(info->size))
+		return err_msg(err, EINVAL, "info: invalid argument");
+	c = &client->conn;
+	conn_lock(client);
+	ret = conn_ensure(client, &client->control, err);
+	i.size = info->size < sizeof(i) ? info->size : sizeof(i);
+	snprintf(i.fabric, sizeof(i.fabric), "%s", c->fabric);
+	conn_unlock(client);
+	if (ret)
+		return ret;
+	strcpy(i.flush, "read");
+	i.io_align = c->io_align;
+	i.granule = c->granule;
+	i.durable = c->durable;
+	i.lease_ms = client->session.lease_ms;
+	memcpy(info, &i, i.size);
+	return 0;
+}
+
 int iopmem_disconnect(struct iopmem_client *client)
 {
-	struct iopmem_file *f;
 	int ret = 0, one;
 
 	if (!client)
 		return 0;
 	client->closing = true;
+	while (client->queues)
+		iopmem_queue_free(client->queues);
 	/* The application is done with its handles: nobody else walks this list. */
-	while ((f = client->files)) {
-		one = file_shutdown(f, NULL);
+	while (client->handles) {
+		one = iopmem_close(client->handles, NULL);
 		ret = ret ? ret : one;
-		file_release(f);
 	}
 	teardown(client);
 	return ret;

@@ -1,43 +1,70 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/* Making and ending the fabric connection; conn_io.c moves bytes over it. */
 #include "conn.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "client.h"
+#include "conn_io.h"
 
 int conn_init(struct iopmem_client *client)
 {
 	struct conn *c = &client->conn;
+	struct epoll_event ev = { .events = EPOLLIN };
 
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->cond, NULL);
+	client_cond_init(&c->cond);
 	c->io_align = 1;
 	c->granule = 4096;
-	c->scratch.client = client;
+	c->scratch.client = c->any.client = client;
+	c->any.len = SIZE_MAX;
 	c->scratch.len = CONN_SCRATCH;
 	c->scratch.addr = aligned_alloc(4096, CONN_SCRATCH);
-	if (!c->scratch.addr)
+	c->ring_size = client->depth + CONN_RESERVE;
+	c->ring = calloc(c->ring_size, sizeof(*c->ring));
+	c->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!c->scratch.addr || !c->ring)
 		return -ENOMEM;
 	memset(c->scratch.addr, 0, CONN_SCRATCH);
+	ev.data.fd = c->wake_fd;
+	if (c->poll_fd < 0 || c->wake_fd < 0 ||
+	    epoll_ctl(c->poll_fd, EPOLL_CTL_ADD, c->wake_fd, &ev))
+		return -errno;
 	return 0;
 }
 
-static void disconnect(struct conn *c)
+void conn_disconnect(struct iopmem_client *client, int status)
 {
+	struct conn *c = &client->conn;
 	struct iopmem_buf *b;
+	int i;
 
+	for (i = 0; i < c->nr_fds; i++)
+		epoll_ctl(c->poll_fd, EPOLL_CTL_DEL, c->fds[i], NULL);
+	c->nr_fds = 0;
 	for (b = c->bufs; b; b = b->next) {
 		fabric_buf_dereg(b->fb);
 		b->fb = NULL;
 	}
 	fabric_buf_dereg(c->scratch.fb);
-	c->scratch.fb = NULL;
+	fabric_buf_dereg(c->any.fb);
+	c->scratch.fb = c->any.fb = NULL;
 	fabric_disconnect(c->fc);
 	c->fc = NULL;
-	c->inflight = 0;
+	/* Only now: nothing writes into the caller's memory any more. */
+	while (c->reaped < c->posted)
+		conn_done(client, status);
+	if (c->backlog)
+		conn_run_backlog(client);
+	pthread_cond_broadcast(&c->cond);
+	eventfd_write(c->wake_fd, 1);
 }
 
 void conn_fini(struct iopmem_client *client)
@@ -46,35 +73,30 @@ void conn_fini(struct iopmem_client *client)
 	struct iopmem_buf *b;
 
 	if (c->fc)
-		disconnect(c);
+		conn_disconnect(client, -ECANCELED);
 	/* Buffers that the caller has not unregistered lose their client. */
 	for (b = c->bufs; b; b = b->next)
 		b->client = NULL;
 	free(c->scratch.addr);
+	free(c->ring);
+	if (c->poll_fd >= 0)
+		close(c->poll_fd);
+	if (c->wake_fd >= 0)
+		close(c->wake_fd);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->cond);
 }
 
 void conn_lock(struct iopmem_client *client)
 {
-	struct conn *c = &client->conn;
-	uint64_t ticket;
-
-	pthread_mutex_lock(&c->lock);
-	ticket = c->next++;
-	while (c->serving != ticket)
-		pthread_cond_wait(&c->cond, &c->lock);
-	pthread_mutex_unlock(&c->lock);
+	client->conn.contenders++;
+	pthread_mutex_lock(&client->conn.lock);
+	client->conn.contenders--;
 }
 
 void conn_unlock(struct iopmem_client *client)
 {
-	struct conn *c = &client->conn;
-
-	pthread_mutex_lock(&c->lock);
-	c->serving++;
-	pthread_cond_broadcast(&c->cond);
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&client->conn.lock);
 }
 
 static int register_bufs(struct conn *c, struct iopmem_err *err)
@@ -83,6 +105,8 @@ static int register_bufs(struct conn *c, struct iopmem_err *err)
 	int ret;
 
 	ret = fabric_buf_reg(c->fc, c->scratch.addr, c->scratch.len, &c->scratch.fb, err);
+	if (!ret && fabric_buf_is_free(c->fc))
+		ret = fabric_buf_reg(c->fc, NULL, SIZE_MAX, &c->any.fb, err);
 	for (b = c->bufs; b && !ret; b = b->next)
 		ret = fabric_buf_reg(c->fc, b->addr, b->len, &b->fb, err);
 	return ret;
@@ -92,127 +116,116 @@ static bool info_sane(const iopmem_deviceinfo *info)
 {
 	return info->granule && !(info->granule & (info->granule - 1)) &&
 	       info->io_align && !(info->io_align & (info->io_align - 1)) &&
-	       info->io_align <= info->granule && info->io_align <= CONN_SCRATCH &&
+	       info->io_align <= info->granule && info->io_align <= CONN_FLUSH_AT &&
 	       info->port <= 65535;
 }
 
-static int make(struct iopmem_client *client, struct rpc_channel *ch,
-		const iopmem_deviceinfo *info, struct iopmem_err *err)
+static int watch(struct conn *c)
+{
+	struct epoll_event ev;
+	int i;
+
+	c->nr_fds = fabric_fds(c->fc, c->fds, c->events);
+	for (i = 0; i < c->nr_fds; i++) {
+		ev = (struct epoll_event){ .events = (uint32_t)c->events[i],
+					   .data.fd = c->fds[i] };
+		if (epoll_ctl(c->poll_fd, EPOLL_CTL_ADD, c->fds[i], &ev))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Takes over @fc.  Assumes: the lock. */
+static int adopt(struct iopmem_client *client, struct fabric_conn *fc,
+		 const iopmem_deviceinfo *info, struct iopmem_err *err)
 {
 	struct conn *c = &client->conn;
-	struct fabric_conn_attr attr = {
-		.provider = info->fabric,
-		.address = *info->address ? info->address : ch->peer,
-		.port = (uint16_t)info->port,
-		.token = (const uint8_t *)info->token,
-		.depth = client->depth,
-		.timeout_ms = client->timeout_ms,
-		.min_path_mtu = info->min_path_mtu,
-	};
 	int ret;
 
-	if (!info_sane(info))
-		return err_msg(err, EPROTO, "export '%s': senseless device info",
-			       client->export_name);
-	ret = fabric_connect(&attr, &c->fc, err);
-	if (ret)
-		return ret;
+	c->fc = fc;
 	ret = register_bufs(c, err);
+	if (!ret) {
+		ret = watch(c);
+		if (ret)
+			err_set(err, -ret, "fabric %s: epoll", info->fabric);
+	}
 	if (ret) {
-		disconnect(c);
+		conn_disconnect(client, ret);
 		return ret;
 	}
 	c->io_align = info->io_align;
 	c->granule = info->granule;
 	c->durable = info->durable != 0;
+	snprintf(c->fabric, sizeof(c->fabric), "%s", info->fabric);
 	c->dead = false;
 	return 0;
+}
+
+/* Drops and takes the lock. */
+static int make(struct iopmem_client *client, struct rpc_channel *ch, struct iopmem_err *err)
+{
+	struct conn *c = &client->conn;
+	iopmem_getdeviceinfo_args args = { .export_name = client->export_name };
+	iopmem_getdeviceinfo_res res;
+	const iopmem_deviceinfo *info = &res.iopmem_getdeviceinfo_res_u.ok;
+	struct session_op op = SESSION_OP(GETDEVICEINFO, getdeviceinfo_args, getdeviceinfo_res,
+					  &args, &res, 0, SESSION_FRESH);
+	struct fabric_conn *fc = NULL;
+	int ret;
+
+	conn_unlock(client);
+	ret = session_do(client, ch, &op, err, "export '%s'", client->export_name);
+	if (!ret) {
+		struct fabric_conn_attr attr = {
+			.provider = info->fabric,
+			.address = *info->address ? info->address : ch->peer,
+			.port = (uint16_t)info->port,
+			.token = (const uint8_t *)info->token,
+			.depth = c->ring_size,
+			.timeout_ms = client->timeout_ms,
+			.min_path_mtu = info->min_path_mtu,
+		};
+
+		ret = info_sane(info) ? fabric_connect(&attr, &fc, err) :
+			err_msg(err, EPROTO, "export '%s': senseless device info",
+				client->export_name);
+	}
+	conn_lock(client);
+	if (fc) {
+		c->generation = op.generation;
+		ret = adopt(client, fc, info, err);
+	}
+	session_free(&op);
+	return ret;
+}
+
+bool conn_is_ready(const struct iopmem_client *client)
+{
+	const struct conn *c = &client->conn;
+
+	return c->fc && !c->dead && c->generation == client->session.generation;
 }
 
 int conn_ensure(struct iopmem_client *client, struct rpc_channel *ch, struct iopmem_err *err)
 {
 	struct conn *c = &client->conn;
-	iopmem_getdeviceinfo_args args = { .export_name = client->export_name };
-	iopmem_getdeviceinfo_res res;
-	struct session_op op = SESSION_OP(GETDEVICEINFO, getdeviceinfo_args, getdeviceinfo_res,
-					  &args, &res, 0, SESSION_FRESH);
 	int ret;
 
-	if (c->fc && !c->dead && c->generation == client->session.generation)
-		return 0;
-	if (c->fc)
-		disconnect(c);
-	ret = session_do(client, ch, &op, err, "export '%s'", client->export_name);
-	if (ret)
-		return ret;
-	c->generation = client->session.generation;
-	ret = make(client, ch, &res.iopmem_getdeviceinfo_res_u.ok, err);
-	session_free(&op);
-	return ret;
-}
-
-/* ---- a batch of operations ---- */
-
-static void note(struct conn *c, int status)
-{
-	/* The offender's own status says more than what was queued behind it. */
-	if (status && (!c->error || (c->error == -ECONNRESET && status == -EACCES)))
-		c->error = status;
-	if (status)
-		c->dead = true;
-}
-
-static void reap(struct iopmem_client *client)
-{
-	struct conn *c = &client->conn;
-	struct fabric_wc wc[16];
-	int i, n;
-
-	n = fabric_poll(c->fc, wc, 16, (int)client->timeout_ms);
-	if (n <= 0) {
-		/* Dead, or silent: what is in flight will never be known. */
-		note(c, n ? n : -ETIMEDOUT);
-		c->inflight = 0;
-		return;
-	}
-	for (i = 0; i < n; i++)
-		note(c, wc[i].status);
-	c->inflight -= (unsigned int)n <= c->inflight ? (unsigned int)n : c->inflight;
-}
-
-void conn_post(struct iopmem_client *client, enum fabric_op op, struct iopmem_buf *buf,
-	       void *addr, uint32_t len, uint32_t rkey, uint64_t raddr)
-{
-	struct conn *c = &client->conn;
-	int ret;
-
-	while (!c->error) {
-		ret = buf->fb ? fabric_post(c->fc, op, buf->fb, addr, len, rkey, raddr, NULL) :
-				-ECONNRESET;
-		if (!ret) {
-			c->inflight++;
-			return;
-		}
-		if (ret == -EAGAIN && c->inflight)
-			reap(client);
-		else if (ret == -EINVAL)	/* the caller's; the connection lives */
-			c->error = ret;
+	for (;;) {
+		if (conn_is_ready(client))
+			return 0;
+		if (c->connecting)
+			pthread_cond_wait(&c->cond, &c->lock);
+		else if (c->fc && c->dead && c->reaped < c->posted)
+			conn_step(client);	/* they fail soon */
 		else
-			note(c, ret);
+			break;
 	}
-}
-
-int conn_drain(struct iopmem_client *client)
-{
-	struct conn *c = &client->conn;
-	int error;
-
-	while (c->inflight)
-		reap(client);
-	error = c->error;
-	c->error = 0;
-	/* Nothing may write into the caller's memory after we have returned. */
-	if (c->dead && c->fc)
-		disconnect(c);
-	return error;
+	if (c->fc)
+		conn_disconnect(client, -ECONNRESET);
+	c->connecting = true;
+	ret = make(client, ch, err);
+	c->connecting = false;
+	pthread_cond_broadcast(&c->cond);
+	return ret;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "cover.h"
 
 #define SLACK_MS 5000	/* beyond the long poll's own time */
 
@@ -15,15 +16,72 @@ void events_init(struct iopmem_client *client)
 
 static void revoked(struct iopmem_client *client, const iopmem_event *ev, struct range r)
 {
-	struct iopmem_file *file = file_find_layout(client, &ev->stateid);
+	struct file *file = file_find_layout(client, &ev->stateid);
 
 	if (!file)
 		return;
 	pthread_mutex_lock(&file->lock);
 	file_lose(file, r);
 	pthread_mutex_unlock(&file->lock);
+	/* The leases that it touches are over as a whole. */
+	cover_tell(client, IOPMEM_COVER_NONE, file->fileid, (struct range){ 0, UINT64_MAX });
 	client_event(client, IOPMEM_CLIENT_REVOKED, file->path, ev->offset, ev->length);
 	file_put(file);
+}
+
+/* The file that was opened as the @nth of those that are open, from 0; with a reference. */
+static struct file *opened_as(struct iopmem_client *client, unsigned int nth)
+{
+	struct file *f, *found = NULL;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&client->lock);
+	for (f = client->files; f; f = f->next)
+		n++;
+	for (f = client->files; f; f = f->next)		/* the newest is first */
+		if (n-- == nth + 1)
+			found = f;
+	if (found)
+		found->refs++;
+	pthread_mutex_unlock(&client->lock);
+	return found;
+}
+
+static size_t held(struct file *f, iopmem_stateid *stateid)
+{
+	size_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = f->layout_present && !f->stale ? f->maps[0].n + f->maps[1].n : 0;
+	*stateid = f->layout;
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+/*
+ * Regions are scarce at the server: the files opened first give back what they hold, as if
+ * it were recalled, until no more than ev->keep segments are left.
+ */
+static int recall_any(struct iopmem_client *client, const iopmem_event *ev)
+{
+	iopmem_event one = *ev;
+	struct file *f;
+	size_t total = 0, n;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; (f = opened_as(client, i)); i++) {
+		total += held(f, &one.stateid);
+		file_put(f);
+	}
+	for (i = 0; !ret && total > ev->keep && (f = opened_as(client, i)); i++) {
+		n = held(f, &one.stateid);
+		file_put(f);
+		if (n)
+			ret = recall_queue(client, &one, (struct range){ 0, UINT64_MAX });
+		total -= n < total ? n : total;
+	}
+	return ret;
 }
 
 static int take(struct iopmem_client *client, const iopmem_event *ev)
@@ -36,6 +94,8 @@ static int take(struct iopmem_client *client, const iopmem_event *ev)
 		revoked(client, ev, r);
 	else if (ev->type == IOPMEM_EVENT_RECALL && !client->events.ignore_recalls)
 		return recall_queue(client, ev, r);
+	else if (ev->type == IOPMEM_EVENT_RECALL_ANY && !client->events.ignore_recalls)
+		return recall_any(client, ev);
 	return 0;
 }
 
@@ -51,7 +111,8 @@ static int wait_once(struct iopmem_client *client)
 	int ret;
 
 	pthread_mutex_lock(&e->ch.lock);
-	ret = session_identify(client, &e->ch, client->timeout_ms, &generation, &clientid, NULL);
+	ret = session_identify(client, &e->ch, client->timeout_ms, true, &generation, &clientid,
+			       NULL);
 	pthread_mutex_unlock(&e->ch.lock);
 	if (ret)
 		return ret;

@@ -5,26 +5,15 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cached.h"
 #include "client.h"
 #include "layout.h"
 
-void file_stat_from_wire(const iopmem_attr *a, struct iopmem_stat *st)
-{
-	*st = (struct iopmem_stat){
-		.type = a->type, .mode = a->mode, .nlink = a->nlink,
-		.uid = a->uid, .gid = a->gid, .fileid = a->fileid,
-		.size = a->size, .space_used = a->space_used,
-		.mtime_sec = a->mtime_sec, .mtime_nsec = a->mtime_nsec,
-		.ctime_sec = a->ctime_sec, .ctime_nsec = a->ctime_nsec,
-		.change = a->change,
-	};
-}
-
 /* ---- references ---- */
 
-struct iopmem_file *file_find_layout(struct iopmem_client *client, const iopmem_stateid *id)
+struct file *file_find_layout(struct iopmem_client *client, const iopmem_stateid *id)
 {
-	struct iopmem_file *f;
+	struct file *f;
 	bool match;
 
 	pthread_mutex_lock(&client->lock);
@@ -42,7 +31,7 @@ struct iopmem_file *file_find_layout(struct iopmem_client *client, const iopmem_
 	return f;
 }
 
-static void free_file(struct iopmem_file *f)
+static void free_file(struct file *f)
 {
 	layout_forget(f);
 	pthread_mutex_destroy(&f->lock);
@@ -51,20 +40,22 @@ static void free_file(struct iopmem_file *f)
 	free(f);
 }
 
-void file_put(struct iopmem_file *file)
+void file_put(struct file *file)
 {
 	bool last;
 
 	pthread_mutex_lock(&file->client->lock);
 	last = !--file->refs;
+	if (last)
+		pthread_cond_broadcast(&file->client->files_cond);
 	pthread_mutex_unlock(&file->client->lock);
 	if (last)
 		free_file(file);
 }
 
-void file_release(struct iopmem_file *file)
+static void file_release(struct file *file)
 {
-	struct iopmem_file **p;
+	struct file **p;
 
 	pthread_mutex_lock(&file->client->lock);
 	p = &file->client->files;
@@ -76,9 +67,9 @@ void file_release(struct iopmem_file *file)
 	file_put(file);
 }
 
-static struct iopmem_file *file_new(struct iopmem_client *client, const char *path)
+static struct file *file_new(struct iopmem_client *client, const char *path)
 {
-	struct iopmem_file *f = calloc(1, sizeof(*f));
+	struct file *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return NULL;
@@ -88,31 +79,20 @@ static struct iopmem_file *file_new(struct iopmem_client *client, const char *pa
 		return NULL;
 	}
 	f->client = client;
-	f->refs = 1;
+	f->refs = f->handles = 1;
+	f->level = IOPMEM_LEVEL_POWER_LOSS;
 	pthread_mutex_init(&f->lock, NULL);
 	client_cond_init(&f->cond);
 	return f;
 }
 
-static void file_publish(struct iopmem_file *f)
-{
-	struct iopmem_client *client = f->client;
-
-	pthread_mutex_lock(&client->lock);
-	f->next = client->files;
-	client->files = f;
-	/* The identity may have died since the reply. */
-	f->stale = f->generation != client->session.generation ||
-		   !client->session.identified;
-	pthread_mutex_unlock(&client->lock);
-}
-
 /* ---- OPEN, CREATE ---- */
 
-static int wire_open(struct iopmem_file *f, int flags, mode_t mode, struct iopmem_err *err)
+static int wire_open(struct file *f, int flags, mode_t mode, struct iopmem_err *err)
 {
 	struct iopmem_client *client = f->client;
-	unsigned int access = IOPMEM_ACCESS_READ | (f->writable ? IOPMEM_ACCESS_WRITE : 0);
+	unsigned int access = IOPMEM_ACCESS_READ | (f->writable ? IOPMEM_ACCESS_WRITE : 0) |
+			      (f->shared ? IOPMEM_ACCESS_SHARED : 0);
 	iopmem_open_args oa = {
 		.export_name = client->export_name, .path = f->path, .access = access,
 	};
@@ -146,66 +126,138 @@ static int wire_open(struct iopmem_file *f, int flags, mode_t mode, struct iopme
 	f->generation = op->generation;
 	f->open = res.iopmem_open_res_u.ok.stateid;
 	f->size = res.iopmem_open_res_u.ok.attr.size;
+	f->fileid = res.iopmem_open_res_u.ok.attr.fileid;
+	f->handle_len = res.iopmem_open_res_u.ok.handle.iopmem_handle_len;
+	if (f->handle_len)
+		memcpy(f->handle, res.iopmem_open_res_u.ok.handle.iopmem_handle_val,
+		       f->handle_len);
 	session_free(op);
 	return 0;
 }
 
-static int wire_close(struct iopmem_file *f, struct iopmem_err *err)
+int file_close_wire(struct file *f, const iopmem_stateid *open, uint64_t generation,
+		    struct iopmem_err *err)
 {
-	iopmem_stateid_args args = { .stateid = f->open };
+	iopmem_stateid_args args = { .stateid = *open };
 	iopmem_status_res res;
 	struct session_op op = SESSION_OP(CLOSE, stateid_args, status_res, &args, &res,
-					  f->generation, SESSION_ONCE);
+					  generation, SESSION_ONCE);
 
 	return session_do(f->client, &f->client->main, &op, err, "close '%.250s'", f->path);
 }
 
-int iopmem_open(struct iopmem_client *client, const char *path, int flags,
-		mode_t mode, struct iopmem_file **file, struct iopmem_err *err)
+/* The one that is open already, with one handle more; waits for one that is being closed. */
+static struct file *find_open(struct iopmem_client *client, const struct file *f)
 {
-	int access = flags & O_ACCMODE, ret;
-	struct iopmem_file *f;
+	struct file *g;
 
-	if (!client || !path || !file || access == O_ACCMODE || strlen(path) > IOPMEM_PATH_MAX ||
-	    (flags & ~(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) ||
-	    ((flags & O_TRUNC) && access == O_RDONLY))
-		return err_msg(err, EINVAL, "open: invalid argument");
-	f = file_new(client, path);
+	for (g = client->files; g; g = g->next) {
+		if (g->fileid != f->fileid || g->handle_len != f->handle_len ||
+		    memcmp(g->handle, f->handle, f->handle_len))
+			continue;
+		if (!g->handles) {
+			pthread_cond_wait(&client->files_cond, &client->lock);
+			return find_open(client, f);
+		}
+		g->handles++;
+		return g;
+	}
+	return NULL;
+}
+
+/* @f is open on the wire.  NULL: it is the only one and in the list now. */
+static struct file *publish(struct file *f)
+{
+	struct iopmem_client *client = f->client;
+	struct file *g;
+
+	pthread_mutex_lock(&client->lock);
+	g = find_open(client, f);
+	if (!g) {
+		f->next = client->files;
+		client->files = f;
+		/* The identity may have died since the reply. */
+		f->stale = f->generation != client->session.generation ||
+			   !client->session.identified;
+	}
+	pthread_mutex_unlock(&client->lock);
+	return g;
+}
+
+/* Of two opens of one file the one with more rights stays; of two equal ones that is not shared. */
+static int merge(struct file *g, const struct file *f, struct iopmem_err *err)
+{
+	bool better = f->writable == g->writable ? g->shared && !f->shared : f->writable;
+	iopmem_stateid rest = f->open;
+	uint64_t generation = f->generation;
+	int ret;
+
+	pthread_mutex_lock(&g->lock);
+	ret = file_ensure(g, err);
+	if (!ret && better && f->generation == g->generation) {
+		rest = g->open;
+		g->open = f->open;
+		g->writable = f->writable;
+		g->shared = f->shared;
+	} else if (!ret && better) {
+		ret = err_msg(err, ESTALE, "open '%.250s': the server was lost meanwhile", f->path);
+	}
+	pthread_mutex_unlock(&g->lock);
+	file_close_wire(g, &rest, generation, NULL);
+	return ret;
+}
+
+int file_open(struct iopmem_client *client, const char *path, int flags, mode_t mode,
+	      struct file **file, struct iopmem_err *err)
+{
+	struct file *f = file_new(client, path), *g;
+	int ret;
+
 	if (!f)
 		return err_set(err, ENOMEM, "open '%.250s'", path);
-	f->writable = access != O_RDONLY;
+	f->writable = (flags & O_ACCMODE) != O_RDONLY;
+	f->shared = flags & IOPMEM_O_SHARED;
 	ret = wire_open(f, flags, mode, err);
 	if (ret) {
 		free_file(f);
 		return ret;
 	}
-	file_publish(f);
-	if ((flags & O_TRUNC) && f->size) {
-		ret = iopmem_ftruncate(f, 0, err);
-		if (ret) {
-			wire_close(f, NULL);
-			file_release(f);
-			return ret;
-		}
+	g = publish(f);
+	if (g) {
+		ret = merge(g, f, err);
+		free_file(f);
+		f = g;
 	}
-	*file = f;
-	return 0;
+	if (!ret && (flags & O_TRUNC) && f->size)
+		ret = file_setsize(f, 0, err);
+	if (ret)
+		file_close(f, NULL, NULL);
+	else
+		*file = f;
+	return ret;
 }
 
 /* ---- closing ---- */
 
-static struct iopmem_lease *any_lease(struct iopmem_file *file)
+/* One that was taken through @handle (NULL: any). */
+static struct iopmem_lease *any_lease(struct file *file, const struct iopmem_file *handle)
 {
 	struct iopmem_lease *l;
 
 	pthread_mutex_lock(&file->lock);
-	l = file->leases;
+again:
+	for (l = file->leases; l && handle && l->handle != handle; l = l->next)
+		;
+	if (l && l->users) {		/* being given back for its age */
+		pthread_cond_wait(&file->cond, &file->lock);
+		goto again;
+	}
 	pthread_mutex_unlock(&file->lock);
 	return l;
 }
 
 /* What no lease refers to any more, all at once. */
-static int return_rest(struct iopmem_file *file, struct iopmem_err *err)
+static int return_rest(struct file *file, struct iopmem_err *err)
 {
 	struct layout_return *lr = calloc(1, sizeof(*lr));
 	int ret = 0;
@@ -223,50 +275,65 @@ static int return_rest(struct iopmem_file *file, struct iopmem_err *err)
 	return ret;
 }
 
-int file_shutdown(struct iopmem_file *file, struct iopmem_err *err)
+/* Returns the leases of @handle, or all.  First error. */
+static int return_leases(struct file *file, const struct iopmem_file *handle,
+			 struct iopmem_err *err)
 {
-	struct iopmem_err scratch = { 0 };
 	struct iopmem_lease *l;
 	int ret = 0, one;
 
-	if (!err)
-		err = &scratch;
-	while ((l = any_lease(file))) {
-		one = iopmem_return(l, err);
+	while ((l = any_lease(file, handle))) {
+		one = iopmem_return(l, ret ? NULL : err);
 		ret = ret ? ret : one;
 	}
-	one = return_rest(file, err);
-	ret = ret ? ret : one;
-	if (file->stale)	/* there is nothing to close */
-		return ret;
-	one = wire_close(file, err);
-	return ret ? ret : one;
+	return ret;
 }
 
-int iopmem_close(struct iopmem_file *file, struct iopmem_err *err)
+int file_close(struct file *file, struct iopmem_file *handle, struct iopmem_err *err)
 {
-	int ret;
+	struct iopmem_err scratch = { 0 };
+	int ret = 0, one;
+	bool last;
 
-	if (!file)
-		return err_msg(err, EINVAL, "close: no file");
-	ret = file_shutdown(file, err);
+	if (!err)
+		err = &scratch;
+	ret = sync_file(file, handle, err);
+	ret = ret < 0 ? ret : 0;
+	if (handle) {
+		one = return_leases(file, handle, err);
+		ret = ret ? ret : one;
+	}
+	pthread_mutex_lock(&file->client->lock);
+	last = !--file->handles;
+	pthread_mutex_unlock(&file->client->lock);
+	if (!last)
+		return ret;
+	one = cached_return(file, err);
+	ret = ret ? ret : one;
+	one = return_leases(file, NULL, err);
+	ret = ret ? ret : one;
+	one = return_rest(file, err);
+	ret = ret ? ret : one;
+	if (!file->stale) {	/* else there is nothing to close */
+		one = file_close_wire(file, &file->open, file->generation, err);
+		ret = ret ? ret : one;
+	}
 	file_release(file);
 	return ret;
 }
 
 /* ---- attributes ---- */
 
-int iopmem_fstat(struct iopmem_file *file, struct iopmem_stat *st, struct iopmem_err *err)
+int file_getattr(struct file *file, struct iopmem_stat *st, struct iopmem_err *err)
 {
-	iopmem_stateid_args args;
+	iopmem_stateid_args args = { 0 };
 	iopmem_attr_res res;
 	int ret;
 
-	if (!file || !st)
-		return err_msg(err, EINVAL, "fstat: invalid argument");
-	args = (iopmem_stateid_args){ .stateid = file->open };
-	struct session_op op = SESSION_OP(GETATTR, stateid_args, attr_res, &args, &res,
-					  file->generation, 0);
+	struct session_op op = SESSION_OP(GETATTR, stateid_args, attr_res, &args, &res, 0, 0);
+	ret = file_identity(file, &args.stateid, &op.generation, err);
+	if (ret)
+		return ret;
 	ret = session_do(file->client, &file->client->main, &op, err, "stat '%.250s'",
 			 file->path);
 	if (ret)
@@ -276,7 +343,7 @@ int iopmem_fstat(struct iopmem_file *file, struct iopmem_stat *st, struct iopmem
 	return 0;
 }
 
-int iopmem_ftruncate(struct iopmem_file *file, uint64_t size, struct iopmem_err *err)
+int file_setsize(struct file *file, uint64_t size, struct iopmem_err *err)
 {
 	struct backoff backoff = { 0 };
 	struct iopmem_err cause;
@@ -285,13 +352,12 @@ int iopmem_ftruncate(struct iopmem_file *file, uint64_t size, struct iopmem_err 
 	uint64_t until;
 	int ret;
 
-	if (!file || size > INT64_MAX)
-		return err_msg(err, EINVAL, "truncate: invalid argument");
-	if (!file->writable)
-		return err_msg(err, EBADF, "truncate '%s': it is open read-only", file->path);
-	args = (iopmem_setsize_args){ .stateid = file->open, .size = size };
-	struct session_op op = SESSION_OP(SETSIZE, setsize_args, attr_res, &args, &res,
-					  file->generation, SESSION_ONCE);
+	args = (iopmem_setsize_args){ .size = size };
+	struct session_op op = SESSION_OP(SETSIZE, setsize_args, attr_res, &args, &res, 0,
+					  SESSION_ONCE);
+	ret = file_identity(file, &args.stateid, &op.generation, err);
+	if (ret)
+		return ret;
 	/* It may wait for every other client to return or to be fenced. */
 	op.timeout_ms = file->client->timeout_ms + 2 * file->client->session.lease_ms;
 	until = clock_ms() + op.timeout_ms;
@@ -310,6 +376,9 @@ int iopmem_ftruncate(struct iopmem_file *file, uint64_t size, struct iopmem_err 
 		return ret;
 	}
 	pthread_mutex_lock(&file->lock);
+	/* What it recalled has gone back, but who did that may not have settled yet what was written. */
+	while (file->recalls)
+		pthread_cond_wait(&file->cond, &file->lock);
 	file->size = res.iopmem_attr_res_u.attr.size;
 	pthread_mutex_unlock(&file->lock);
 	session_free(&op);

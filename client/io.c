@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * One-sided I/O: cut at segments and at CHUNK, pipelined to the connection's depth.
- * A slice holds the lease "in flight": a recall waits for it and no longer.
- */
+#include "io.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "bounce.h"
-#include "client.h"
 
-#define CHUNK (1U << 20)
-#define SLICE (64U << 20)
+#define RECONNECTS_MAX 3	/* of one slice; its lease stays valid meanwhile */
 
-struct io {
-	struct iopmem_lease *lease;
-	struct iopmem_buf *buf;
-	bool write;
-	uint8_t *addr;		/* what is left */
-	uint64_t offset;
-	size_t len;
-};
-
-static int slice_begin(struct iopmem_lease *lease, struct iopmem_err *err)
+int io_begin(struct iopmem_lease *lease, struct iopmem_err *err)
 {
-	struct iopmem_file *file = lease->file;
+	struct file *file = lease->file;
 	int ret;
 
 	pthread_mutex_lock(&file->lock);
@@ -38,18 +26,31 @@ static int slice_begin(struct iopmem_lease *lease, struct iopmem_err *err)
 	return ret;
 }
 
-static void slice_end(struct iopmem_lease *lease, bool wrote, struct range r)
+bool io_try_begin(struct iopmem_lease *lease)
 {
-	struct iopmem_file *file = lease->file;
+	struct file *file = lease->file;
+	bool can;
 
 	pthread_mutex_lock(&file->lock);
-	if (wrote && lease->state == LEASE_LOST)
-		written_add(&lease->lost, r);
-	else if (wrote)
-		written_add(&lease->written, r);
-	lease->inflight--;
+	can = lease->state == LEASE_ACTIVE && !file->gate;
+	if (can) {
+		lease->inflight++;
+		file->inflight++;
+	}
+	pthread_mutex_unlock(&file->lock);
+	return can;
+}
+
+void io_end(struct iopmem_lease *lease, bool write, bool done, struct range r)
+{
+	struct file *file = lease->file;
+
+	pthread_mutex_lock(&file->lock);
+	if (write && done)
+		written_add(lease->state == LEASE_LOST ? &lease->lost : &lease->written, r);
 	file->inflight--;
-	pthread_cond_broadcast(&file->cond);
+	if (!--lease->inflight && (lease->state != LEASE_ACTIVE || file->gate))
+		pthread_cond_broadcast(&file->cond);
 	pthread_mutex_unlock(&file->lock);
 }
 
@@ -59,7 +60,7 @@ enum where { WHERE_MEMORY, WHERE_ZERO, WHERE_GONE };
 static enum where locate(const struct io *io, struct extent *e, uint64_t *end)
 {
 	const struct iopmem_lease *lease = io->lease;
-	struct iopmem_file *file = lease->file;
+	struct file *file = lease->file;
 	const struct extent *found;
 	enum where where = WHERE_MEMORY;
 
@@ -89,95 +90,152 @@ static enum where locate(const struct io *io, struct extent *e, uint64_t *end)
 	return where;
 }
 
-static void advance(struct io *io, size_t n)
+/* The caller's memory for the next bytes: at most @n of them. */
+static uint8_t *memory(const struct io *io, size_t *n)
 {
-	io->addr += n;
-	io->offset += n;
-	io->len -= n;
+	size_t left = io->iov->iov_len - io->skip;
+
+	if (left < *n)
+		*n = left;
+	return (uint8_t *)io->iov->iov_base + io->skip;
 }
 
-/* Moves up to @n bytes within @e; returns how many were posted or done, or -errno. */
-static ssize_t move(struct io *io, const struct extent *e, size_t n)
+static void advance(struct io *io, size_t n)
+{
+	io->offset += n;
+	io->len -= n;
+	io->skip += n;
+	while (io->len && io->skip == io->iov->iov_len) {
+		io->iov++;
+		io->skip = 0;
+	}
+}
+
+static int post_one(struct io *io, struct conn_wait *w, const struct extent *e, size_t n)
 {
 	struct iopmem_client *client = io->lease->file->client;
 	uint32_t align = client->conn.io_align;
-	uint64_t off = io->offset;
+	struct conn_op op = {
+		.op = io->write ? FABRIC_OP_WRITE : FABRIC_OP_READ,
+		.buf = io->buf, .rkey = e->rkey,
+		.raddr = e->addr + (io->offset - e->r.offset),
+	};
 	int ret;
 
-	if (off % align || n < align) {
-		uint64_t room = align - off % align;
-
-		n = n < room ? n : room;
-		ret = bounce(client, io->write, e, off, io->addr, n);
-		return ret ? ret : (ssize_t)n;
-	}
+	op.addr = memory(io, &n);
+	n = n < IO_CHUNK ? n : IO_CHUNK;
 	n -= n % align;
-	if (n > CHUNK)
-		n = CHUNK;
-	conn_post(client, io->write ? FABRIC_OP_WRITE : FABRIC_OP_READ, io->buf, io->addr,
-		  (uint32_t)n, e->rkey, e->addr + (off - e->r.offset));
-	return (ssize_t)n;
+	if (!n || io->offset % align)
+		return -ENOTBLK;
+	op.len = (uint32_t)n;
+	ret = conn_post(client, w, &op);
+	if (!ret)
+		advance(io, n);
+	return ret;
 }
 
-/* Assumes: conn locked, lease in flight.  Everything posted is drained on return. */
-static int slice_run(struct io io, struct iopmem_err *err)
+int io_post(struct io *io, struct conn_wait *w)
 {
-	struct iopmem_file *file = io.lease->file;
-	struct iopmem_client *client = file->client;
-	const char *what = io.write ? "write" : "read";
-	uint64_t at = io.offset, end;
-	int ret, first = 0;
 	struct extent e;
-	ssize_t n;
+	uint64_t end;
+	int ret = 1;
 
-	while (io.len && !first && !client->conn.error) {
-		switch (locate(&io, &e, &end)) {
-		case WHERE_ZERO:
-			memset(io.addr, 0, end - io.offset);
-			advance(&io, end - io.offset);
-			break;
-		case WHERE_GONE:
-			first = -ESTALE;
-			break;
-		case WHERE_MEMORY:
-			n = move(&io, &e, end - io.offset);
-			if (n < 0)
-				first = (int)n;
-			else
-				advance(&io, (size_t)n);
-			break;
+	while (io->len && ret == 1) {
+		enum where where = locate(io, &e, &end);
+		size_t n = end - io->offset;
+
+		if (where == WHERE_GONE) {
+			ret = -ESTALE;
+		} else if (where == WHERE_ZERO) {
+			memset(memory(io, &n), 0, n);
+			advance(io, n);
+		} else {
+			ret = post_one(io, w, &e, n);
+			if (!ret)
+				ret = 1;
+			else if (ret == -EAGAIN)
+				ret = 0;
 		}
 	}
-	ret = conn_drain(client);
-	if (first)
-		ret = first;
-	if (ret == -EACCES)	/* fenced: the event that says so is on its way */
-		return err_msg(err, ESTALE, "%s '%s' at %llu: the server has taken the key back",
-			       what, file->path, (unsigned long long)at);
-	if (ret)
-		return err_set(err, -ret, "%s '%s' at %llu", what, file->path,
-			       (unsigned long long)at);
-	return 0;
+	return ret;
 }
 
-static int slice(const struct io *io, size_t n, struct iopmem_err *err)
+/* The next bytes, up to a whole block, through a block of our own. */
+static int bounce_some(struct io *io)
 {
-	struct iopmem_client *client = io->lease->file->client;
-	struct io part = *io;
-	struct iopmem_err cause = { 0 };
+	uint32_t align = io->lease->file->client->conn.io_align;
+	struct extent e;
+	uint64_t end;
+	size_t n;
 	int ret;
 
-	part.len = n;
-	ret = slice_begin(io->lease, err);
+	if (locate(io, &e, &end) != WHERE_MEMORY)
+		return -ESTALE;
+	n = end - io->offset;
+	if (n > align - io->offset % align)
+		n = align - io->offset % align;
+	uint8_t *mem = memory(io, &n);
+
+	ret = bounce(io->lease->file->client, io->write, &e, io->offset, mem, n);
+	if (!ret)
+		advance(io, n);
+	return ret;
+}
+
+/* One pass over all of @io; everything posted is over on return.  Assumes: conn locked. */
+static int pass(struct io *io)
+{
+	struct iopmem_client *client = io->lease->file->client;
+	struct conn_wait w = { 0 };
+	int ret = 0, status;
+
+	while (io->len && !ret && !w.status) {
+		ret = io_post(io, &w);
+		conn_kick(client);
+		if (!ret) {
+			conn_step(client);
+		} else if (ret == -ENOTBLK) {
+			ret = conn_drain(client, &w);
+			if (!ret)
+				ret = bounce_some(io);
+		} else if (ret > 0) {
+			ret = 0;
+		}
+	}
+	status = conn_drain(client, &w);
+	/* The offender's own status says more. */
+	return status && (!ret || ret == -ECONNRESET) ? status : ret;
+}
+
+static int slice(const struct io *io, struct iopmem_err *err)
+{
+	struct iopmem_client *client = io->lease->file->client;
+	const char *what = io->write ? "write" : "read", *path = io->lease->file->path;
+	struct iopmem_err cause = { 0 };
+	unsigned int tries = 0;
+	struct io part;
+	int ret;
+
+	ret = io_begin(io->lease, err);
 	if (ret)
 		return ret;
 	conn_lock(client);
-	ret = conn_ensure(client, &client->control, &cause);
-	if (!ret)
-		ret = slice_run(part, &cause);
+	do {
+		part = *io;
+		ret = conn_ensure(client, &client->control, &cause);
+		if (!ret)
+			ret = pass(&part);
+	} while (ret == -ECONNRESET && tries++ < RECONNECTS_MAX);
 	conn_unlock(client);
-	slice_end(io->lease, io->write && !ret,
-		  (struct range){ io->offset, io->offset + n });
+	if (ret == -EACCES) {	/* fenced: the event that says so is on its way */
+		ret = -ESTALE;
+		err_msg(&cause, ESTALE, "%s '%s' at %llu: the server has taken the key back",
+			what, path, (unsigned long long)io->offset);
+	} else if (ret) {
+		err_set(&cause, -ret, "%s '%s' at %llu", what, path,
+			(unsigned long long)io->offset);
+	}
+	io_end(io->lease, io->write, !ret, (struct range){ io->offset, io->offset + io->len });
 	if (ret) {
 		int stale;
 
@@ -192,54 +250,129 @@ static int slice(const struct io *io, size_t n, struct iopmem_err *err)
 	return ret;
 }
 
-static bool in_buf(const struct iopmem_buf *buf, const void *addr, size_t len)
+int io_run(struct io *io, struct iopmem_err *err)
 {
-	uintptr_t start = (uintptr_t)buf->addr, first = (uintptr_t)addr;
-
-	return first >= start && first - start <= buf->len && len <= buf->len - (first - start);
-}
-
-static ssize_t transfer(struct iopmem_lease *lease, struct iopmem_buf *buf, void *addr,
-			size_t len, uint64_t offset, bool write, struct iopmem_err *err)
-{
-	struct io io = { lease, buf, write, addr, offset, len };
-	const char *what = write ? "write" : "read";
+	struct file *file = io->lease->file;
 	int ret;
 
-	if (!lease || !buf || !addr || len > SSIZE_MAX || buf->client != lease->file->client)
-		return err_msg(err, EINVAL, "%s: invalid argument", what);
+	pthread_mutex_lock(&file->lock);
+	ret = lease_check(io->lease, err);
+	pthread_mutex_unlock(&file->lock);
+	if (!ret)
+		ret = session_validate(file->client, err);
+	while (!ret && io->len) {
+		struct io part = *io;
+		size_t n, left;
+
+		part.len = io->len < IO_SLICE ? io->len : IO_SLICE;
+		ret = slice(&part, err);
+		for (left = part.len; !ret && left; left -= n) {
+			n = left;
+			memory(io, &n);
+			advance(io, n);
+		}
+	}
+	return ret;
+}
+
+/* ---- checks, public calls ---- */
+
+ssize_t io_iov_len(const struct iovec *iov, int iovcnt)
+{
+	size_t sum = 0;
+	int i;
+
+	if (iovcnt < 0 || iovcnt > IOV_MAX || (iovcnt && !iov))
+		return -EINVAL;
+	for (i = 0; i < iovcnt; i++) {
+		if ((iov[i].iov_len && !iov[i].iov_base) ||
+		    iov[i].iov_len > SSIZE_MAX - sum ||
+		    (uintptr_t)iov[i].iov_base > UINTPTR_MAX - iov[i].iov_len)
+			return -EINVAL;
+		sum += iov[i].iov_len;
+	}
+	return (ssize_t)sum;
+}
+
+bool io_in_buf(const struct iopmem_buf *buf, const struct iovec *iov, int iovcnt)
+{
+	uintptr_t start = (uintptr_t)buf->addr;
+	int i;
+
+	for (i = 0; i < iovcnt; i++) {
+		uintptr_t first = (uintptr_t)iov[i].iov_base;
+
+		if (iov[i].iov_len && (first < start || first - start > buf->len ||
+				       iov[i].iov_len > buf->len - (first - start)))
+			return false;
+	}
+	return true;
+}
+
+int io_check(const struct iopmem_lease *lease, bool write, size_t len, uint64_t offset,
+	     struct iopmem_err *err)
+{
+	const char *what = write ? "write" : "read";
+
 	if (write && !lease->rw)
 		return err_msg(err, EBADF, "write '%s': the lease is for reading",
 			       lease->file->path);
-	if (!len)
-		return 0;
-	if (!in_buf(buf, addr, len))
-		return err_msg(err, ERANGE, "%s '%s': outside the buffer", what, lease->file->path);
 	if (offset < lease->range.offset || offset > lease->range.end ||
 	    len > lease->range.end - offset)
 		return err_msg(err, ERANGE, "%s '%s': [%llu, +%zu) is outside the lease", what,
 			       lease->file->path, (unsigned long long)offset, len);
-	ret = session_validate(lease->file->client, err);
-	while (!ret && io.len) {
-		size_t n = io.len < SLICE ? io.len : SLICE;
+	return 0;
+}
 
-		ret = slice(&io, n, err);
-		if (!ret)
-			advance(&io, n);
-	}
-	return ret ? ret : (ssize_t)len;
+static ssize_t transfer(struct iopmem_lease *lease, struct iopmem_buf *buf,
+			const struct iovec *iov, int iovcnt, uint64_t offset, bool write,
+			struct iopmem_err *err)
+{
+	const char *what = write ? "write" : "read";
+	ssize_t len = io_iov_len(iov, iovcnt);
+	struct io io = { lease, buf, iov, 0, write, offset, (size_t)len };
+	int ret;
+
+	if (!lease || !buf || len < 0 || buf->client != lease->file->client)
+		return err_msg(err, EINVAL, "%s: invalid argument", what);
+	ret = io_check(lease, write, (size_t)len, offset, err);
+	if (ret || !len)
+		return ret;
+	if (!io_in_buf(buf, iov, iovcnt))
+		return err_msg(err, ERANGE, "%s '%s': outside the buffer", what, lease->file->path);
+	while (!io.iov->iov_len)
+		io.iov++;
+	ret = io_run(&io, err);
+	return ret ? ret : len;
+}
+
+ssize_t iopmem_writev(struct iopmem_lease *lease, struct iopmem_buf *buf,
+		      const struct iovec *iov, int iovcnt, uint64_t offset,
+		      struct iopmem_err *err)
+{
+	return transfer(lease, buf, iov, iovcnt, offset, true, err);
+}
+
+ssize_t iopmem_readv(struct iopmem_lease *lease, struct iopmem_buf *buf,
+		     const struct iovec *iov, int iovcnt, uint64_t offset,
+		     struct iopmem_err *err)
+{
+	return transfer(lease, buf, iov, iovcnt, offset, false, err);
 }
 
 ssize_t iopmem_write(struct iopmem_lease *lease, struct iopmem_buf *buf, const void *addr,
 		     size_t len, uint64_t offset, struct iopmem_err *err)
 {
 	union { const void *in; void *io; } p = { .in = addr };	/* only read from */
+	struct iovec iov = { p.io, len };
 
-	return transfer(lease, buf, p.io, len, offset, true, err);
+	return transfer(lease, buf, &iov, 1, offset, true, err);
 }
 
 ssize_t iopmem_read(struct iopmem_lease *lease, struct iopmem_buf *buf, void *addr,
 		    size_t len, uint64_t offset, struct iopmem_err *err)
 {
-	return transfer(lease, buf, addr, len, offset, false, err);
+	struct iovec iov = { addr, len };
+
+	return transfer(lease, buf, &iov, 1, offset, false, err);
 }

@@ -8,7 +8,7 @@
 
 #define MAXCOUNT (64 * 1024)	/* bytes of a LAYOUTGET reply */
 
-bool layout_wait(struct iopmem_file *file, uint64_t until_ms)
+bool layout_wait(struct file *file, uint64_t until_ms)
 {
 	while (file->layout_busy)
 		if (!client_cond_wait(&file->cond, &file->lock, until_ms))
@@ -17,7 +17,7 @@ bool layout_wait(struct iopmem_file *file, uint64_t until_ms)
 	return true;
 }
 
-bool layout_begin(struct iopmem_file *file, uint64_t until_ms)
+bool layout_begin(struct file *file, uint64_t until_ms)
 {
 	while (file->layout_busy || file->recalls)
 		if (!client_cond_wait(&file->cond, &file->lock, until_ms))
@@ -26,7 +26,7 @@ bool layout_begin(struct iopmem_file *file, uint64_t until_ms)
 	return true;
 }
 
-void layout_end(struct iopmem_file *file)
+void layout_end(struct file *file)
 {
 	file->layout_busy = false;
 	pthread_cond_broadcast(&file->cond);
@@ -37,7 +37,7 @@ static bool same_other(const iopmem_stateid *a, const iopmem_stateid *b)
 	return !memcmp(a->other, b->other, sizeof(a->other));
 }
 
-void layout_seen(struct iopmem_file *file, const iopmem_stateid *stateid)
+void layout_seen(struct file *file, const iopmem_stateid *stateid)
 {
 	if (!file->layout_present || !same_other(&file->layout, stateid)) {
 		file->layout = *stateid;
@@ -47,7 +47,7 @@ void layout_seen(struct iopmem_file *file, const iopmem_stateid *stateid)
 	}
 }
 
-void layout_forget(struct iopmem_file *file)
+void layout_forget(struct file *file)
 {
 	file->layout_present = false;
 	extent_map_fini(&file->maps[0]);
@@ -55,7 +55,7 @@ void layout_forget(struct iopmem_file *file)
 }
 
 /* A peer's segment, checked; -EPROTO for nonsense. */
-static int insert(struct iopmem_file *file, const iopmem_segment *seg)
+static int insert(struct file *file, const iopmem_segment *seg)
 {
 	struct extent e = {
 		.addr = seg->addr,
@@ -83,7 +83,7 @@ static void count_get(struct iopmem_client *client, bool done)
 	pthread_mutex_unlock(&client->gets_lock);
 }
 
-static int get_reply(struct iopmem_file *file, const iopmem_layoutget_ok *ok,
+static int get_reply(struct file *file, const iopmem_layoutget_ok *ok,
 		     uint64_t epoch, struct iopmem_err *err)
 {
 	u_int i;
@@ -106,7 +106,7 @@ static int get_reply(struct iopmem_file *file, const iopmem_layoutget_ok *ok,
 	return 0;
 }
 
-static int get_error(struct iopmem_file *file, unsigned int status, bool rw,
+static int get_error(struct file *file, unsigned int status, bool rw,
 		     bool by_layout, struct iopmem_err *err)
 {
 	if (status_is_retry(status) || status == IOPMEM_OLD_STATEID)
@@ -122,7 +122,7 @@ static int get_error(struct iopmem_file *file, unsigned int status, bool rw,
 		       status_text(status));
 }
 
-int layout_get(struct iopmem_file *file, struct range want, bool rw, struct iopmem_err *err)
+int layout_get(struct file *file, struct range want, bool rw, struct iopmem_err *err)
 {
 	struct iopmem_client *client = file->client;
 	bool by_layout = file->layout_present;
@@ -177,7 +177,7 @@ static struct range hull(const struct extent_map *map, struct range r)
 }
 
 /* Takes the range, and every segment that it cuts, out of the maps. */
-static void take_out(struct iopmem_file *file, struct range r)
+static void take_out(struct file *file, struct range r)
 {
 	int i;
 
@@ -190,21 +190,26 @@ static void take_out(struct iopmem_file *file, struct range r)
 		extent_map_remove(&file->maps[i], hull(&file->maps[i], r));
 }
 
-static void open_gate(struct iopmem_file *file)
+static void lose_uncovered(struct file *file)
 {
 	struct iopmem_lease *l;
 	struct range gap;
 
-	if (!file->gate)
-		return;
-	file->gate = false;
 	for (l = file->leases; l; l = l->next)
 		if (l->state == LEASE_ACTIVE && !layout_covers(file, l, &gap))
 			lease_lose(l, (struct range){ 0, UINT64_MAX });
+}
+
+static void open_gate(struct file *file)
+{
+	if (!file->gate)
+		return;
+	file->gate = false;
+	lose_uncovered(file);
 	pthread_cond_broadcast(&file->cond);
 }
 
-static void return_reply(struct iopmem_file *file, struct layout_return *lr,
+static void return_reply(struct file *file, struct layout_return *lr,
 			 const iopmem_layoutreturn_ok *ok)
 {
 	u_int i;
@@ -220,7 +225,7 @@ static void return_reply(struct iopmem_file *file, struct layout_return *lr,
 		insert(file, &ok->segments.segments_val[i]);	/* failed: not held */
 }
 
-static int return_call(struct iopmem_file *file, struct rpc_channel *ch,
+static int return_call(struct file *file, struct rpc_channel *ch,
 		       struct layout_return *lr, struct iopmem_err *err)
 {
 	iopmem_wire_range ranges[IOPMEM_RANGES_MAX];
@@ -258,6 +263,8 @@ static int return_call(struct iopmem_file *file, struct rpc_channel *ch,
 		/* Fenced, or gone with its last segment: nothing is held any more. */
 		lr->commit_status = status;
 		layout_forget(file);
+		lose_uncovered(file);
+		file_uncovered(file);
 		return 0;
 	}
 	if (lr->n || lr->new_size) {	/* the commit is refused: return without it */
@@ -270,7 +277,7 @@ static int return_call(struct iopmem_file *file, struct rpc_channel *ch,
 		       status_text(status));
 }
 
-int layout_return(struct iopmem_file *file, struct rpc_channel *ch, struct layout_return *lr,
+int layout_return(struct file *file, struct rpc_channel *ch, struct layout_return *lr,
 		  struct iopmem_err *err)
 {
 	uint64_t until = clock_ms() + file->client->timeout_ms;
@@ -321,7 +328,7 @@ void layout_return_unknown(struct iopmem_client *client, struct rpc_channel *ch,
 
 /* ---- what is held ---- */
 
-bool layout_needs_commit(const struct iopmem_file *file, struct range r)
+bool layout_needs_commit(const struct file *file, struct range r)
 {
 	const struct extent *e;
 
@@ -348,7 +355,7 @@ static void add_range(struct layout_return *lr, struct range r)
 		last->end = r.end;
 }
 
-void layout_commit_ranges(const struct iopmem_file *file, const struct written *w,
+void layout_commit_ranges(const struct file *file, const struct written *w,
 			  struct layout_return *lr)
 {
 	size_t i;
@@ -358,7 +365,7 @@ void layout_commit_ranges(const struct iopmem_file *file, const struct written *
 		add_range(lr, range_round_out(w->v[i].r, file->client->conn.granule));
 }
 
-void layout_commit_extents(const struct iopmem_file *file, struct layout_return *lr)
+void layout_commit_extents(const struct file *file, struct layout_return *lr)
 {
 	const struct extent_map *map = &file->maps[1];
 	size_t i;
@@ -369,7 +376,7 @@ void layout_commit_extents(const struct iopmem_file *file, struct layout_return 
 			add_range(lr, range_intersect(map->v[i].r, lr->r));
 }
 
-bool layout_covers(const struct iopmem_file *file, const struct iopmem_lease *lease,
+bool layout_covers(const struct file *file, const struct iopmem_lease *lease,
 		   struct range *gap)
 {
 	struct range r = lease->wire, g, rest;

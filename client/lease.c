@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "client.h"
+#include "cover.h"
 #include "layout.h"
 #include "status.h"
 
@@ -27,7 +28,7 @@ void lease_lose(struct iopmem_lease *lease, struct range r)
 	pthread_cond_broadcast(&lease->file->cond);
 }
 
-void file_lose(struct iopmem_file *file, struct range r)
+void file_lose(struct file *file, struct range r)
 {
 	struct iopmem_lease *l;
 
@@ -36,6 +37,14 @@ void file_lose(struct iopmem_file *file, struct range r)
 	extent_map_remove(&file->maps[0], r);
 	extent_map_remove(&file->maps[1], r);
 	pthread_cond_broadcast(&file->cond);
+}
+
+void file_uncovered(struct file *file)
+{
+	pthread_mutex_unlock(&file->lock);
+	cover_tell(file->client, IOPMEM_COVER_NONE, file->fileid,
+		     (struct range){ 0, UINT64_MAX });
+	pthread_mutex_lock(&file->lock);
 }
 
 int lease_check(const struct iopmem_lease *lease, struct iopmem_err *err)
@@ -71,12 +80,12 @@ static int connect_fabric(struct iopmem_client *client, struct iopmem_err *err)
 }
 
 /* A READ lease past the size we know: somebody may have grown the file. */
-static int refresh_size(struct iopmem_file *file, struct iopmem_err *err)
+static int refresh_size(struct file *file, struct iopmem_err *err)
 {
 	struct iopmem_stat st;
 	int ret;
 
-	ret = iopmem_fstat(file, &st, err);
+	ret = file_getattr(file, &st, err);
 	if (ret)
 		return ret;
 	pthread_mutex_lock(&file->lock);
@@ -88,27 +97,40 @@ static int refresh_size(struct iopmem_file *file, struct iopmem_err *err)
 /* Asks until all of @lease is held.  Drops and takes file->lock. */
 static int acquire(struct iopmem_lease *lease, uint64_t until_ms, struct iopmem_err *err)
 {
-	struct iopmem_file *file = lease->file;
+	struct file *file = lease->file;
 	struct backoff backoff = { 0 };
 	struct range gap;
 	int ret;
 
 	for (;;) {
-		if (file->stale)
-			return err_msg(err, ESTALE,
-				       "lease '%s': the server has forgotten this file",
-				       file->path);
+		bool had;
+
+		ret = file_ensure(file, err);
+		if (ret)
+			return ret;
 		if (!layout_begin(file, until_ms))
 			break;
 		if (layout_covers(file, lease, &gap)) {
 			layout_end(file);
 			return 0;
 		}
+		had = file->layout_present;
 		ret = layout_get(file, gap, lease->rw, err);
 		layout_end(file);
+		if (had && !file->layout_present)	/* fenced, as the answer says */
+			file_uncovered(file);
 		if (!ret) {
 			backoff.ms = 0;
 			continue;
+		}
+		if (ret == -ENODATA && gap.offset < file->size) {
+			/* Nothing is there: somebody may have cut the file. */
+			pthread_mutex_unlock(&file->lock);
+			ret = refresh_size(file, err);
+			pthread_mutex_lock(&file->lock);
+			if (ret)
+				return ret;
+			ret = -ENODATA;
 		}
 		if (ret == -ENODATA && gap.offset >= file->size)
 			continue;
@@ -156,7 +178,7 @@ static bool unused_part(const struct iopmem_lease *lease, struct range *r)
 /* Gives back what of @lease's range is held for nobody else. */
 static int give_back(struct iopmem_lease *lease, struct iopmem_err *err)
 {
-	struct iopmem_file *file = lease->file;
+	struct file *file = lease->file;
 	struct range rest = lease->wire, held, part;
 	struct layout_return *lr;
 	int ret = 0, one;
@@ -194,10 +216,9 @@ static void unlink_lease(struct iopmem_lease *lease)
 		*p = lease->next;
 }
 
-/* Returns, unlinks, frees.  Assumes: file->lock, which it drops. */
-static int end_lease(struct iopmem_lease *lease, struct iopmem_err *err)
+int lease_end(struct iopmem_lease *lease, struct iopmem_err *err)
 {
-	struct iopmem_file *file = lease->file;
+	struct file *file = lease->file;
 	int ret = 0;
 
 	while (lease->state == LEASE_RECALLED || lease->inflight)
@@ -213,23 +234,12 @@ static int end_lease(struct iopmem_lease *lease, struct iopmem_err *err)
 	return ret;
 }
 
-/* ---- public ---- */
-
-int iopmem_lease(struct iopmem_file *file, uint64_t offset, uint64_t length,
-		 int mode, uint32_t timeout_ms, struct iopmem_lease **lease,
-		 struct iopmem_err *err)
+int lease_take(struct file *file, struct range r, bool rw, uint64_t until_ms,
+	       struct iopmem_lease **lease, struct iopmem_err *err)
 {
 	struct iopmem_lease *l;
-	struct range r;
 	int ret;
 
-	if (!file || !lease || (mode != IOPMEM_LEASE_READ && mode != IOPMEM_LEASE_RW) ||
-	    !range_make(offset, length, &r) ||
-	    (mode == IOPMEM_LEASE_RW && r.end > INT64_MAX))
-		return err_msg(err, EINVAL, "lease: invalid argument");
-	if (mode == IOPMEM_LEASE_RW && !file->writable)
-		return err_msg(err, EBADF, "lease '%s' for writing: it is open read-only",
-			       file->path);
 	ret = connect_fabric(file->client, err);
 	if (ret)
 		return ret;
@@ -239,10 +249,10 @@ int iopmem_lease(struct iopmem_file *file, uint64_t offset, uint64_t length,
 	l->file = file;
 	l->range = r;
 	l->wire = range_round_out(r, file->client->conn.granule);
-	l->rw = mode == IOPMEM_LEASE_RW;
+	l->rw = rw;
 	l->level = file->client->conn.durable ? IOPMEM_LEVEL_POWER_LOSS :
 						IOPMEM_LEVEL_SERVER_DEATH;
-	if (!l->rw) {
+	if (!rw) {
 		ret = refresh_size(file, err);
 		if (ret) {
 			free(l);
@@ -250,10 +260,9 @@ int iopmem_lease(struct iopmem_file *file, uint64_t offset, uint64_t length,
 		}
 	}
 	pthread_mutex_lock(&file->lock);
-	ret = acquire(l, clock_ms() + (timeout_ms ? timeout_ms :
-				       2 * file->client->session.lease_ms), err);
+	ret = acquire(l, until_ms, err);
 	if (ret) {
-		end_lease(l, NULL);
+		lease_end(l, NULL);
 		return ret;
 	}
 	l->next = file->leases;
@@ -261,6 +270,31 @@ int iopmem_lease(struct iopmem_file *file, uint64_t offset, uint64_t length,
 	pthread_mutex_unlock(&file->lock);
 	*lease = l;
 	return 0;
+}
+
+/* ---- public ---- */
+
+int iopmem_lease(struct iopmem_file *file, uint64_t offset, uint64_t length,
+		 int mode, uint32_t timeout_ms, struct iopmem_lease **lease,
+		 struct iopmem_err *err)
+{
+	struct range r;
+	int ret;
+
+	if (!file || !lease || (mode != IOPMEM_LEASE_READ && mode != IOPMEM_LEASE_RW) ||
+	    !range_make(offset, length, &r) ||
+	    (mode == IOPMEM_LEASE_RW && r.end > INT64_MAX))
+		return err_msg(err, EINVAL, "lease: invalid argument");
+	if (mode == IOPMEM_LEASE_RW && !file->writable)
+		return err_msg(err, EBADF, "lease '%s' for writing: it is open read-only",
+			       file->file->path);
+	if (!timeout_ms)
+		timeout_ms = 2 * file->file->client->session.lease_ms;
+	ret = lease_take(file->file, r, mode == IOPMEM_LEASE_RW, clock_ms() + timeout_ms, lease,
+			 err);
+	if (!ret)
+		(*lease)->handle = file;
+	return ret;
 }
 
 size_t iopmem_lease_lost(struct iopmem_lease *lease, struct iopmem_range *ranges, size_t n)
@@ -283,7 +317,7 @@ size_t iopmem_lease_lost(struct iopmem_lease *lease, struct iopmem_range *ranges
 
 int iopmem_return(struct iopmem_lease *lease, struct iopmem_err *err)
 {
-	struct iopmem_file *file;
+	struct file *file;
 	int ret, ret2;
 
 	if (!lease)
@@ -296,6 +330,6 @@ int iopmem_return(struct iopmem_lease *lease, struct iopmem_err *err)
 	/* A lease that was recalled with everything committed is a success. */
 	if (ret == -ESTALE && lease->state == LEASE_RETURNED && !lease->lost.n)
 		ret = 0;
-	ret2 = end_lease(lease, ret ? NULL : err);
+	ret2 = lease_end(lease, ret ? NULL : err);
 	return ret ? ret : ret2;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "client.h"
+#include "cover.h"
 #include "layout.h"
 
 struct recall_job {
@@ -22,7 +23,7 @@ struct recall_job {
 /* ---- one recall ---- */
 
 /* Every lease that @r touches is recalled as a whole: @r grows to cover them. */
-static void mark_leases(struct iopmem_file *file, struct range *r)
+static void mark_leases(struct file *file, struct range *r)
 {
 	struct iopmem_lease *l;
 	bool grew;
@@ -43,7 +44,7 @@ static void mark_leases(struct iopmem_file *file, struct range *r)
 	pthread_cond_broadcast(&file->cond);
 }
 
-static bool draining(const struct iopmem_file *file)
+static bool draining(const struct file *file)
 {
 	const struct iopmem_lease *l;
 
@@ -54,7 +55,7 @@ static bool draining(const struct iopmem_file *file)
 }
 
 /* Flushes what the recalled leases wrote.  Drops and takes file->lock. */
-static int flush(struct iopmem_file *file, struct rpc_channel *ch)
+static int flush(struct file *file, struct rpc_channel *ch)
 {
 	struct iopmem_client *client = file->client;
 	struct range *ranges;
@@ -81,7 +82,7 @@ static int flush(struct iopmem_file *file, struct rpc_channel *ch)
 	conn_lock(client);
 	ret = conn_ensure(client, ch, NULL);
 	if (!ret)
-		ret = commit_flush(file, ch, true, ranges, n, NULL);
+		ret = flush_ranges(file, ranges, n, NULL);
 	conn_unlock(client);
 	pthread_mutex_lock(&file->lock);
 	free(ranges);
@@ -89,7 +90,7 @@ static int flush(struct iopmem_file *file, struct rpc_channel *ch)
 }
 
 /* What the return is to commit. */
-static void collect(struct iopmem_file *file, struct layout_return *lr)
+static void collect(struct file *file, struct layout_return *lr)
 {
 	struct written all = { 0 };
 	struct iopmem_lease *l;
@@ -115,7 +116,7 @@ static void collect(struct iopmem_file *file, struct layout_return *lr)
 		layout_commit_extents(file, lr);
 }
 
-static void settle(struct iopmem_file *file, bool ok, int level)
+static void settle(struct file *file, bool ok, int level)
 {
 	struct iopmem_lease *l;
 
@@ -123,8 +124,10 @@ static void settle(struct iopmem_file *file, bool ok, int level)
 		if (l->state != LEASE_RECALLED)
 			continue;
 		if (ok) {
-			if (l->written.n)
+			if (l->written.n) {
 				l->level = level;
+				file->level = level < file->level ? level : file->level;
+			}
 			l->written.n = 0;
 			l->state = LEASE_RETURNED;
 		} else {
@@ -133,9 +136,9 @@ static void settle(struct iopmem_file *file, bool ok, int level)
 	}
 }
 
-/* Assumes: file->lock. */
-static void serve_file(struct iopmem_file *file, struct rpc_channel *ch,
-		       const struct recall_job *job)
+/* What goes back, the whole of each lease in it.  Assumes: file->lock. */
+static struct range serve_file(struct file *file, struct rpc_channel *ch,
+			       const struct recall_job *job, struct cover_ends *told)
 {
 	struct iopmem_client *client = file->client;
 	uint64_t granule = client->conn.granule;
@@ -149,6 +152,7 @@ static void serve_file(struct iopmem_file *file, struct rpc_channel *ch,
 	own = layout_wait(file, now + (job->until_ms > now ? job->until_ms - now : 0) / 2);
 	layout_seen(file, &job->stateid);
 	lr.r = range_round_out(job->r, granule);
+	cover_tell_ends(file, lr.r, told);
 	mark_leases(file, &lr.r);
 	while (draining(file))
 		pthread_cond_wait(&file->cond, &file->lock);
@@ -166,12 +170,13 @@ static void serve_file(struct iopmem_file *file, struct rpc_channel *ch,
 		layout_end(file);
 	file->recalls--;
 	pthread_cond_broadcast(&file->cond);
+	return lr.r;
 }
 
 /* The stateid may be that of a first LAYOUTGET whose reply is not processed yet. */
-static struct iopmem_file *find_file(struct iopmem_client *client, const struct recall_job *job)
+static struct file *find_file(struct iopmem_client *client, const struct recall_job *job)
 {
-	struct iopmem_file *file = file_find_layout(client, &job->stateid);
+	struct file *file = file_find_layout(client, &job->stateid);
 
 	if (file)
 		return file;
@@ -186,7 +191,9 @@ static struct iopmem_file *find_file(struct iopmem_client *client, const struct 
 static void serve(struct iopmem_client *client, struct rpc_channel *ch,
 		  const struct recall_job *job)
 {
-	struct iopmem_file *file;
+	struct cover_ends told;
+	struct range returned;
+	struct file *file;
 	uint64_t length = job->r.end == UINT64_MAX ? UINT64_MAX : range_len(job->r);
 
 	if (job->generation != client->session.generation)
@@ -197,8 +204,9 @@ static void serve(struct iopmem_client *client, struct rpc_channel *ch,
 		return;
 	}
 	pthread_mutex_lock(&file->lock);
-	serve_file(file, ch, job);
+	returned = serve_file(file, ch, job, &told);
 	pthread_mutex_unlock(&file->lock);
+	cover_tell_ended(file, returned, &told);
 	client_event(client, IOPMEM_CLIENT_RECALLED, file->path, job->r.offset, length);
 	file_put(file);
 }

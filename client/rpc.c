@@ -15,12 +15,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "gss.h"
 #include "wire.h"
 
 #define CRED_GROUPS_MAX 16	/* AUTH_SYS, RFC 5531 appendix A */
 
+/*
+ * clnt_vc_create() wants libtirpc's one AUTH_NONE and makes it if there is none, which two threads
+ * find at once: it looks before it locks (seen with 1.3.3).
+ */
+static void make_authnone(void)
+{
+	authnone_create();
+}
+
+static pthread_once_t authnone_once = PTHREAD_ONCE_INIT;
+
 void channel_init(struct rpc_channel *ch, const struct rpc_target *target)
 {
+	pthread_once(&authnone_once, make_authnone);
 	memset(ch, 0, sizeof(*ch));
 	pthread_mutex_init(&ch->lock, NULL);
 	pthread_mutex_init(&ch->fd_lock, NULL);
@@ -83,7 +96,11 @@ static void close_channel(struct rpc_channel *ch)
 		return;
 	publish_fd(ch, -1);
 	sigpipe_block(&guard);
-	auth_destroy(ch->clnt->cl_auth);
+	if (ch->target->sec == URL_SEC_SYS) {
+		auth_destroy(ch->clnt->cl_auth);
+	} else {
+		gss_auth_free(ch->clnt->cl_auth);
+	}
 	clnt_destroy(ch->clnt);		/* closes the socket */
 	sigpipe_restore(&guard);
 	ch->clnt = NULL;
@@ -160,7 +177,23 @@ static int connect_one(const struct addrinfo *ai, uint32_t timeout_ms)
 	return fd;
 }
 
-static int make_clnt(struct rpc_channel *ch, int fd, const struct addrinfo *ai)
+static int make_auth(struct rpc_channel *ch, CLIENT *clnt, AUTH **auth, struct iopmem_err *err)
+{
+	struct sigpipe_guard guard;
+	int ret;
+
+	if (ch->target->sec == URL_SEC_SYS) {
+		*auth = make_cred();
+		return *auth ? 0 : -ENOMEM;
+	}
+	sigpipe_block(&guard);
+	ret = gss_auth(clnt, ch->target->host, ch->target->sec, auth, err);
+	sigpipe_restore(&guard);
+	return ret;
+}
+
+static int make_clnt(struct rpc_channel *ch, int fd, const struct addrinfo *ai,
+		     struct iopmem_err *err)
 {
 	struct netbuf nb = {
 		.maxlen = ai->ai_addrlen, .len = ai->ai_addrlen, .buf = ai->ai_addr,
@@ -168,6 +201,7 @@ static int make_clnt(struct rpc_channel *ch, int fd, const struct addrinfo *ai)
 	struct sigpipe_guard guard;
 	AUTH *auth;
 	CLIENT *clnt;
+	int ret;
 
 	getnameinfo(ai->ai_addr, ai->ai_addrlen, ch->peer, sizeof(ch->peer), NULL, 0,
 		    NI_NUMERICHOST);
@@ -179,10 +213,10 @@ static int make_clnt(struct rpc_channel *ch, int fd, const struct addrinfo *ai)
 		return -ENOMEM;
 	}
 	clnt_control(clnt, CLSET_FD_CLOSE, NULL);
-	auth = make_cred();
-	if (!auth) {
+	ret = make_auth(ch, clnt, &auth, err);
+	if (ret) {
 		clnt_destroy(clnt);
-		return -ENOMEM;
+		return ret;
 	}
 	auth_destroy(clnt->cl_auth);
 	clnt->cl_auth = auth;
@@ -213,6 +247,7 @@ int channel_connect(struct rpc_channel *ch, uint32_t timeout_ms, struct iopmem_e
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	const char *host = ch->target->host;
 	const char *fmt = strchr(host, ':') ? "connect to [%s]:%u" : "connect to %s:%u";
+	struct iopmem_err cause = { 0 };
 	struct addrinfo *list, *ai;
 	int ret = -EHOSTUNREACH, fd = -1, rc;
 	char port[8];
@@ -230,8 +265,10 @@ int channel_connect(struct rpc_channel *ch, uint32_t timeout_ms, struct iopmem_e
 		ret = fd;
 	}
 	if (fd >= 0)
-		ret = make_clnt(ch, fd, ai);
+		ret = make_clnt(ch, fd, ai, &cause);
 	freeaddrinfo(list);
+	if (ret && cause.code)
+		return err_msg(err, -ret, "%s:%u: %s", host, ch->target->port, cause.text);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	if (ret)

@@ -13,6 +13,9 @@
  *
  * SIGPIPE: libtirpc writes without MSG_NOSIGNAL.  A call blocks the signal for its
  * thread, and takes it back out of the pending set if the call raised it.
+ *
+ * With sec=krb5* each connection has a GSS context of its own (gss.h), made when it
+ * connects from the credentials of the process (KRB5CCNAME).
  */
 #ifndef CLIENT_RPC_H
 #define CLIENT_RPC_H
@@ -28,6 +31,7 @@
 struct rpc_target {
 	char host[URL_HOST_MAX + 1];
 	uint16_t port;
+	enum url_sec sec;
 };
 
 struct rpc_channel {

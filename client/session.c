@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "client.h"
+#include "cover.h"
 
 /* DELAY to a retransmission means "still at it", unless it is the cached reply. */
 #define REPLAY_DELAYS_MAX 120
@@ -65,7 +66,7 @@ static bool is_transport(int ret)
 /* ---- identity ---- */
 
 static int exchange_id(struct iopmem_client *client, struct rpc_channel *ch,
-		       uint32_t timeout_ms, struct iopmem_err *err)
+		       uint32_t timeout_ms, bool once, struct iopmem_err *err)
 {
 	iopmem_exchange_id_args args = {
 		.owner = { (u_int)strlen(client->owner), client->owner },
@@ -75,24 +76,32 @@ static int exchange_id(struct iopmem_client *client, struct rpc_channel *ch,
 	struct session *s = &client->session;
 	uint64_t until = clock_ms() + timeout_ms, sent;
 	struct backoff backoff = { 0 };
-	unsigned int status;
+	unsigned int status, tries = 0;
+	struct iopmem_err cause;
+	bool again;
 	int ret;
 
 	/* A new verifier each time: what the server may still hold of the last is dead. */
 	if (getrandom(args.verifier, sizeof(args.verifier), 0) != sizeof(args.verifier))
 		return err_set(err, EIO, "getrandom");
 	for (;;) {
+		cause = (struct iopmem_err){ 0 };
 		memset(&res, 0, sizeof(res));
 		sent = clock_ms();
 		ret = channel_call(ch, IOPMEM_PROC_EXCHANGE_ID,
 			       SESSION_XDR(xdr_iopmem_exchange_id_args), &args,
-			       SESSION_XDR(xdr_iopmem_exchange_id_res), &res, timeout_ms, err);
-		if (ret)
-			return ret;
-		status = res.status;
-		if (status != IOPMEM_DELAY || clock_ms() >= until)
+			       SESSION_XDR(xdr_iopmem_exchange_id_res), &res, timeout_ms, &cause);
+		status = ret ? 0 : res.status;
+		/* The connection may be one to the server that was there before: a second try has its own. */
+		again = ret ? is_transport(ret) && (!once || !tries++) : status == IOPMEM_DELAY;
+		if (!again || clock_ms() >= until)
 			break;
 		backoff_sleep(&backoff);
+	}
+	if (ret) {
+		if (err && !err->code)
+			*err = cause;
+		return ret;
 	}
 	if (status)
 		return err_msg(err, -status_to_errno(status), "identify '%s': %s",
@@ -108,8 +117,8 @@ static int exchange_id(struct iopmem_client *client, struct rpc_channel *ch,
 }
 
 int session_identify(struct iopmem_client *client, struct rpc_channel *ch,
-		     uint32_t timeout_ms, uint64_t *generation, uint64_t *clientid,
-		     struct iopmem_err *err)
+		     uint32_t timeout_ms, bool once, uint64_t *generation,
+		     uint64_t *clientid, struct iopmem_err *err)
 {
 	struct session *s = &client->session;
 	bool again = false;
@@ -117,7 +126,7 @@ int session_identify(struct iopmem_client *client, struct rpc_channel *ch,
 
 	pthread_mutex_lock(&s->lock);
 	if (!s->identified) {
-		ret = exchange_id(client, ch, timeout_ms, err);
+		ret = exchange_id(client, ch, timeout_ms, once, err);
 		if (!ret) {
 			again = s->known;
 			s->identified = true;
@@ -130,9 +139,11 @@ int session_identify(struct iopmem_client *client, struct rpc_channel *ch,
 		*clientid = s->clientid;
 	}
 	pthread_mutex_unlock(&s->lock);
-	if (again)
+	if (again) {
+		cover_tell(client, IOPMEM_COVER_NONE, 0, (struct range){ 0, UINT64_MAX });
 		client_event(client, client->restarted ? IOPMEM_CLIENT_SERVER_RESTARTED :
 							 IOPMEM_CLIENT_EXPIRED, "", 0, UINT64_MAX);
+	}
 	return ret;
 }
 
@@ -280,7 +291,7 @@ static int call_locked(struct iopmem_client *client, struct rpc_channel *ch,
 	int ret;
 
 again:
-	ret = session_identify(client, ch, remaining(at.until), &at.generation, &clientid, err);
+	ret = session_identify(client, ch, remaining(at.until), at.once, &at.generation, &clientid, err);
 	if (ret)
 		return ret;
 	if (!(op->flags & SESSION_FRESH) && op->generation != at.generation)
@@ -343,6 +354,13 @@ int session_do(struct iopmem_client *client, struct rpc_channel *ch,
 	return err_msg(err, -status_to_errno(status), "%s: %s", what, status_text(status));
 }
 
+bool session_is_fresh(const struct iopmem_client *client)
+{
+	const struct session *s = &client->session;
+
+	return s->identified && clock_ms() - s->renewed_ms < s->lease_ms;
+}
+
 int session_validate(struct iopmem_client *client, struct iopmem_err *err)
 {
 	struct session *s = &client->session;
@@ -351,7 +369,7 @@ int session_validate(struct iopmem_client *client, struct iopmem_err *err)
 	struct session_op op = SESSION_OP(RENEW, client_args, status_res, &args, &res,
 					  s->generation, 0);
 
-	if (clock_ms() - s->renewed_ms < s->lease_ms)
+	if (session_is_fresh(client))
 		return 0;
 	return session_do(client, &client->main, &op, err, "renew the lease");
 }

@@ -85,10 +85,16 @@ int session_do(struct iopmem_client *client, struct rpc_channel *ch,
 /* Is the lease, as far as this side can tell, still held?  Renews when in doubt. */
 int session_validate(struct iopmem_client *client, struct iopmem_err *err);
 
-/* Current identity, making one when there is none. */
+/* The same without asking anybody; in doubt not. */
+bool session_is_fresh(const struct iopmem_client *client);
+
+/*
+ * Current identity, making one when there is none.  @once: a server that cannot be reached
+ * is not waited for.
+ */
 int session_identify(struct iopmem_client *client, struct rpc_channel *ch,
-		     uint32_t timeout_ms, uint64_t *generation, uint64_t *clientid,
-		     struct iopmem_err *err);
+		     uint32_t timeout_ms, bool once, uint64_t *generation,
+		     uint64_t *clientid, struct iopmem_err *err);
 
 /* The server does not know generation @generation any more. */
 void session_lost(struct iopmem_client *client, uint64_t generation);

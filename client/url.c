@@ -120,9 +120,46 @@ static void squeeze(char *path)
 	*out = '\0';
 }
 
+static const char *const secs[] = {
+	[URL_SEC_SYS] = "sec=sys", [URL_SEC_KRB5] = "sec=krb5",
+	[URL_SEC_KRB5I] = "sec=krb5i", [URL_SEC_KRB5P] = "sec=krb5p",
+};
+
+const char *url_sec_option(enum url_sec sec)
+{
+	return secs[sec];
+}
+
+/* [p, p + n): one option */
+static int parse_option(const char *p, size_t n, struct url *u)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(secs) / sizeof(secs[0]); i++) {
+		if (strlen(secs[i]) == n && !memcmp(secs[i], p, n)) {
+			u->sec = (enum url_sec)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_options(const char *p, struct url *u)
+{
+	size_t n;
+	int ret;
+
+	do {
+		n = strcspn(p, "&");
+		ret = parse_option(p, n, u);
+		p += n;
+	} while (!ret && *p++);
+	return ret;
+}
+
 static int parse(const char *text, struct url *u)
 {
-	const char *p, *slash;
+	const char *p, *slash, *query;
 	int ret;
 
 	if (strncmp(text, scheme, sizeof(scheme) - 1))
@@ -135,7 +172,10 @@ static int parse(const char *text, struct url *u)
 	if (ret)
 		return ret;
 	p = slash + 1;
-	slash = strchrnul(p, '/');
+	query = strchrnul(p, '?');
+	slash = memchr(p, '/', (size_t)(query - p));
+	if (!slash)
+		slash = query;
 	if (slash == p)
 		return -EINVAL;
 	ret = decode(p, (size_t)(slash - p), u->export_name, sizeof(u->export_name));
@@ -143,11 +183,11 @@ static int parse(const char *text, struct url *u)
 		return ret;
 	if (strchr(u->export_name, '/'))
 		return -EINVAL;
-	ret = decode(slash, strlen(slash), u->path, sizeof(u->path));
+	ret = decode(slash, (size_t)(query - slash), u->path, sizeof(u->path));
 	if (ret)
 		return ret;
 	squeeze(u->path);
-	return 0;
+	return *query ? parse_options(query + 1, u) : 0;
 }
 
 int url_parse(const char *text, struct url *url, struct iopmem_err *err)
@@ -162,7 +202,7 @@ int url_parse(const char *text, struct url *url, struct iopmem_err *err)
 		return err_set(err, ENOMEM, "parse '%.200s'", text);
 	ret = parse(text, u);
 	if (ret == -EINVAL)
-		err_msg(err, EINVAL, "'%.200s' is not iopmem://host[:port]/export[/path]",
+		err_msg(err, EINVAL, "'%.200s' is not iopmem://host[:port]/export[/path][?sec=sys|krb5|krb5i|krb5p]",
 			text);
 	else if (ret)
 		err_set(err, -ret, "parse '%.200s'", text);

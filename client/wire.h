@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The generated wire types beside the public API: the wire struct iopmem_commit
- * and the function iopmem_commit() share a name, so the type is renamed here.
+ * The generated wire types beside the public API: some wire structs and functions share a
+ * name (iopmem_commit), so those types are renamed here.
  */
 #ifndef CLIENT_WIRE_H
 #define CLIENT_WIRE_H
 
 #define iopmem_commit iopmem_wire_commit
+#define iopmem_setattr iopmem_wire_setattr
+#define iopmem_statfs iopmem_wire_statfs
 #include <iopmem_rpc.h>
 #undef iopmem_commit
+#undef iopmem_setattr
+#undef iopmem_statfs
 
 #include <stdbool.h>
 

@@ -5,7 +5,8 @@ add_library(iopmem_warnings INTERFACE)
 target_compile_options(iopmem_warnings INTERFACE
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes
 	-Wformat=2 -Wundef -Wvla -fstack-protector-strong)
-target_compile_definitions(iopmem_warnings INTERFACE _GNU_SOURCE)
+# Without HASH_NONFATAL_OOM uthash ends the process when it gets no memory; with it hh.tbl stays NULL.
+target_compile_definitions(iopmem_warnings INTERFACE _GNU_SOURCE HASH_NONFATAL_OOM=1)
 if(IOPMEM_WERROR)
 	target_compile_options(iopmem_warnings INTERFACE -Werror)
 endif()

@@ -1,170 +1,91 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory of a card: which BAR, how it is mapped, and every CPU access.
- *
- * The CPU touches a BAR by naturally aligned accesses of at most 8 bytes only:
- * cards have restrictions, and plain memcpy() may do anything.
+ * The memory of a card: which BAR, and its pages.
  */
 #include "iopmem.h"
 
 #include <linux/delay.h>
-#include <linux/io.h>
-#include <linux/module.h>
 #include <linux/sizes.h>
-#include <linux/string.h>
-#ifdef CONFIG_X86_64
-#include <linux/pgtable.h>
-#include <asm/memtype.h>
-#endif
 
-static char *bar_param;
-module_param_named(bar, bar_param, charp, 0444);
-MODULE_PARM_DESC(bar, "BAR to use per function, e.g. bar=0000:00:05.0=2,0000:00:06.0=4; else the largest prefetchable memory BAR");
-
-static char *coherent_param;
-module_param_named(coherent, coherent_param, charp, 0444);
-MODULE_PARM_DESC(coherent, "cards that need no write-combining: 1 (all) or a list of functions. Say so only of emulated or cache-coherent cards");
-
-/*
- * Finds a function in a list of BDF or BDF=VALUE separated by commas.
- * Return: what follows the name ("", ",..." or "=..."), or NULL.
- */
-static const char *iopmem_param_find(const char *list, struct pci_dev *pdev)
+/* The BAR that the administrator names, or -errno after a message. */
+static int iopmem_bar_named(struct pci_dev *pdev, int bar)
 {
-	const char *name = pci_name(pdev);
-	size_t len = strlen(name);
-
-	while (list && *list) {
-		if (!strncasecmp(list, name, len) &&
-		    (!list[len] || strchr(",=\n", list[len])))
-			return list + len;
-		list = strchr(list, ',');
-		if (list)
-			list++;
-	}
-	return NULL;
-}
-
-/**
- * iopmem_bar_declared_coherent - did the administrator say so on loading?
- * @pdev: the function
- */
-bool iopmem_bar_declared_coherent(struct pci_dev *pdev)
-{
-	return coherent_param && (!strcmp(coherent_param, "1") ||
-				  iopmem_param_find(coherent_param, pdev));
-}
-
-/**
- * iopmem_bar_select - which BAR holds the memory
- * @pdev: the function, enabled
- *
- * Return: its number, or -errno after a message.
- */
-int iopmem_bar_select(struct pci_dev *pdev)
-{
-	const char *value = iopmem_param_find(bar_param, pdev);
-	resource_size_t best = 0;
-	int i, bar = -ENODEV;
-
-	if (value) {
-		if (value[0] != '=' || value[1] < '0' || value[1] > '5' ||
-		    (value[2] && value[2] != ',')) {
-			pci_err(pdev, "parameter bar: want %s=<0..5>, got \"%s%s\"\n",
-				pci_name(pdev), pci_name(pdev), value);
-			return -EINVAL;
-		}
-		bar = value[1] - '0';
-		if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM) ||
-		    !pci_resource_len(pdev, bar)) {
-			pci_err(pdev, "parameter bar: BAR %d is no memory BAR\n", bar);
-			return -ENODEV;
-		}
-	} else {
-		for (i = 0; i < PCI_STD_NUM_BARS; i++) {
-			unsigned long flags = pci_resource_flags(pdev, i);
-
-			if (!(flags & IORESOURCE_MEM) ||
-			    !(flags & IORESOURCE_PREFETCH) ||
-			    pci_resource_len(pdev, i) <= best)
-				continue;
-			best = pci_resource_len(pdev, i);
-			bar = i;
-		}
-		if (bar < 0) {
-			pci_err(pdev, "no prefetchable memory BAR; name one with the parameter bar=%s=<n>\n",
-				pci_name(pdev));
-			return -ENODEV;
-		}
-	}
-	/* ZONE_DEVICE works in subsections of 2 MiB */
-	if (!IS_ALIGNED(pci_resource_start(pdev, bar), SZ_2M) ||
-	    !IS_ALIGNED(pci_resource_len(pdev, bar), SZ_2M)) {
-		pci_err(pdev, "BAR %d %pR: not a multiple of 2 MiB\n", bar,
-			&pdev->resource[bar]);
-		return -EINVAL;
+	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM) ||
+	    !pci_resource_len(pdev, bar)) {
+		pci_err(pdev, "parameter bar: BAR %d is no memory BAR\n", bar);
+		return -ENODEV;
 	}
 	return bar;
 }
 
-static const char * const iopmem_cache_names[] = {
-	[IOPMEM_CACHE_UNKNOWN] = "unknown",
-	[IOPMEM_CACHE_WB] = "write-back",
-	[IOPMEM_CACHE_WC] = "write-combining",
-	[IOPMEM_CACHE_UC_MINUS] = "uncached-minus",
-	[IOPMEM_CACHE_UC] = "uncached",
-	[IOPMEM_CACHE_WT] = "write-through",
-};
-
-const char *iopmem_bar_cache_name(enum iopmem_cache cache)
+static int iopmem_bar_largest(struct pci_dev *pdev)
 {
-	return iopmem_cache_names[cache];
+	resource_size_t best = 0;
+	int i, bar = -ENODEV;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		unsigned long flags = pci_resource_flags(pdev, i);
+
+		if (!(flags & IORESOURCE_MEM) || !(flags & IORESOURCE_PREFETCH) ||
+		    pci_resource_len(pdev, i) <= best)
+			continue;
+		best = pci_resource_len(pdev, i);
+		bar = i;
+	}
+	if (bar < 0)
+		pci_err(pdev, "no prefetchable memory BAR; name one with the parameter bar=%s=<n>\n",
+			pci_name(pdev));
+	return bar;
+}
+
+/* A function whose whole BAR is the memory. */
+static int iopmem_bar_whole(struct iopmem_dev *dev, int named)
+{
+	struct pci_dev *pdev = dev->pdev;
+	int bar;
+
+	bar = named >= 0 ? iopmem_bar_named(pdev, named) : iopmem_bar_largest(pdev);
+	if (bar < 0)
+		return bar;
+	if (pci_resource_flags(pdev, bar) & IORESOURCE_UNSET) {
+		pci_err(pdev, "BAR %d %pR: the platform has given it no address\n", bar,
+			&pdev->resource[bar]);
+		return -ENODEV;
+	}
+	/* ZONE_DEVICE works in subsections of 2 MiB */
+	if (!IS_ALIGNED(pci_resource_start(pdev, bar), SZ_2M) ||
+	    !IS_ALIGNED(pci_resource_len(pdev, bar), SZ_2M)) {
+		pci_err(pdev, "BAR %d %pR: begins or ends inside a 2 MiB page\n", bar,
+			&pdev->resource[bar]);
+		return -EINVAL;
+	}
+	dev->bar = bar;
+	dev->phys = pci_resource_start(pdev, bar);
+	dev->size = pci_resource_len(pdev, bar);
+	dev->why = named >= 0 ? "parameter bar" : "largest prefetchable";
+	return 0;
 }
 
 /**
- * iopmem_bar_safe - may others write this memory while the CPU maps it?
- * @dev: the card
+ * iopmem_bar_select - where the memory is
+ * @dev: the card, its function enabled
  *
- * A cached mapping of a BAR that does not snoop hides or overwrites what the
- * NIC writes.
+ * Sets bar, phys, size, persistent and why.  An NVMe controller is asked for it,
+ * because its BARs hold other things as well.
+ *
+ * Return: 0, or -errno after a message.
  */
-bool iopmem_bar_safe(const struct iopmem_dev *dev)
+int iopmem_bar_select(struct iopmem_dev *dev)
 {
-	return dev->coherent || dev->cache == IOPMEM_CACHE_WC ||
-	       dev->cache == IOPMEM_CACHE_UC_MINUS ||
-	       dev->cache == IOPMEM_CACHE_UC;
-}
+	int named = iopmem_param_bar(dev->pdev);
 
-/*
- * The type in force, out of the page table: the kernel may have granted another
- * one than was asked for (MTRRs, or somebody else's mapping).
- */
-static enum iopmem_cache iopmem_bar_read_cache(void *va)
-{
-#ifdef CONFIG_X86_64
-	/* As Linux programs the PAT: PAT, PCD and PWT bits -> type. */
-	static const u8 types[] = {
-		IOPMEM_CACHE_WB, IOPMEM_CACHE_WC,
-		IOPMEM_CACHE_UC_MINUS, IOPMEM_CACHE_UC,
-		IOPMEM_CACHE_WB, IOPMEM_CACHE_UNKNOWN,
-		IOPMEM_CACHE_UC_MINUS, IOPMEM_CACHE_WT,
-	};
-	unsigned int level;
-	pte_t *pte = lookup_address((unsigned long)va, &level);
-	pteval_t v, pat = level == PG_LEVEL_4K ? _PAGE_PAT : _PAGE_PAT_LARGE;
-
-	if (!pte || !pat_enabled())
-		return IOPMEM_CACHE_UNKNOWN;
-	v = pte_val(*pte);
-	return types[(v & pat ? 4 : 0) | (v & _PAGE_PCD ? 2 : 0) |
-		     (v & _PAGE_PWT ? 1 : 0)];
-#else
-	return IOPMEM_CACHE_UNKNOWN;
-#endif
+	if (dev->pdev->class == PCI_CLASS_STORAGE_EXPRESS)
+		return iopmem_nvme_select(dev, named);
+	return iopmem_bar_whole(dev, named);
 }
 
 static const struct dev_pagemap_ops iopmem_pagemap_ops = {
-	.memory_failure = iopmem_dax_memory_failure,
+	.memory_failure = iopmem_poison_failure,
 };
 
 /**
@@ -179,25 +100,16 @@ int iopmem_bar_map(struct iopmem_dev *dev)
 	struct device *d = &dev->pdev->dev;
 	int err;
 
-	dev->phys = pci_resource_start(dev->pdev, dev->bar);
-	dev->size = pci_resource_len(dev->pdev, dev->bar);
-
 	if (!devm_request_mem_region(d, dev->phys, dev->size, IOPMEM_NAME)) {
 		pci_err(dev->pdev, "BAR %d %pR is in use by another driver\n",
 			dev->bar, &dev->pdev->resource[dev->bar]);
 		return -EBUSY;
 	}
 
-	/*
-	 * Before the remap: afterwards set_memory_wc() conflicts with the type
-	 * that the remap reserved.  A coherent card may be cached.
-	 */
-	if (!dev->coherent) {
-		err = devm_arch_io_reserve_memtype_wc(d, dev->phys, dev->size);
-		if (err)
-			pci_warn(dev->pdev, "BAR %d: no write-combining (%d)\n",
-				 dev->bar, err);
-	}
+	dev->cache_user = iopmem_cache_default(dev->phys);
+	err = iopmem_cache_reserve(dev);
+	if (err)
+		return err;
 
 	dev->pgmap.type = MEMORY_DEVICE_FS_DAX;
 	dev->pgmap.range.start = dev->phys;
@@ -211,7 +123,9 @@ int iopmem_bar_map(struct iopmem_dev *dev)
 			dev->bar, PTR_ERR(dev->va));
 		return PTR_ERR(dev->va);
 	}
-	dev->cache = iopmem_bar_read_cache(dev->va);
+	dev->cache = iopmem_cache_of(dev->va);
+	if (!IOPMEM_FSDAX_USER_WB)
+		dev->cache_user = dev->cache;
 	return 0;
 }
 
@@ -224,7 +138,7 @@ int iopmem_bar_map(struct iopmem_dev *dev)
  */
 void iopmem_bar_wait_idle(struct iopmem_dev *dev)
 {
-	unsigned long report = jiffies + 30 * HZ;
+	unsigned long report = jiffies + IOPMEM_REPORT_FIRST;
 	struct page *page = pfn_to_page(PHYS_PFN(dev->phys));
 	u64 i, n = dev->size >> PAGE_SHIFT;
 
@@ -233,7 +147,7 @@ void iopmem_bar_wait_idle(struct iopmem_dev *dev)
 			if (time_after(jiffies, report)) {
 				pci_warn(dev->pdev, "removal waits for a pinned page at offset %#llx\n",
 					 i << PAGE_SHIFT);
-				report = jiffies + 30 * HZ;
+				report = jiffies + IOPMEM_REPORT_MAX;
 			}
 			msleep(20);
 		}
@@ -241,118 +155,22 @@ void iopmem_bar_wait_idle(struct iopmem_dev *dev)
 	}
 }
 
-static inline u8 __iomem *iopmem_bar_at(struct iopmem_dev *dev, u64 offset)
-{
-	return (u8 __iomem __force *)dev->va + offset;
-}
-
 /**
- * iopmem_bar_read - copy out of the BAR
- * @dev:	the card
- * @offset:	in the BAR
- * @to:		ordinary memory
- * @len:	bytes, inside the BAR
+ * iopmem_bar_in_file - does a file system keep a DAX entry for a page?
+ * @dev:    the card
+ * @offset: result: of the first such page
  */
-void iopmem_bar_read(struct iopmem_dev *dev, u64 offset, void *to, size_t len)
+bool iopmem_bar_in_file(struct iopmem_dev *dev, u64 *offset)
 {
-	const u8 __iomem *from = iopmem_bar_at(dev, offset);
-	u64 word;
+	struct page *page = pfn_to_page(PHYS_PFN(dev->phys));
+	u64 i, n = dev->size >> PAGE_SHIFT;
 
-	for (; len && !IS_ALIGNED((unsigned long)from, 8); len--)
-		*(u8 *)to++ = __raw_readb(from++);
-	for (; len >= 8; len -= 8, from += 8, to += 8) {
-		word = __raw_readq(from);
-		memcpy(to, &word, 8);	/* @to may be unaligned */
+	for (i = 0; i < n; i++) {
+		if (READ_ONCE(page_folio(page + i)->mapping)) {
+			*offset = i << PAGE_SHIFT;
+			return true;
+		}
+		cond_resched();
 	}
-	for (; len; len--)
-		*(u8 *)to++ = __raw_readb(from++);
-}
-
-/**
- * iopmem_bar_write - copy into the BAR
- * @dev:	the card
- * @offset:	in the BAR
- * @from:	ordinary memory
- * @len:	bytes, inside the BAR
- *
- * The bytes are on their way; iopmem_bar_flush() makes them arrive.
- */
-void iopmem_bar_write(struct iopmem_dev *dev, u64 offset, const void *from,
-		      size_t len)
-{
-	u8 __iomem *to = iopmem_bar_at(dev, offset);
-	size_t total = len;
-	u64 word;
-
-	for (; len && !IS_ALIGNED((unsigned long)to, 8); len--)
-		__raw_writeb(*(const u8 *)from++, to++);
-	for (; len >= 8; len -= 8, from += 8, to += 8) {
-		memcpy(&word, from, 8);
-		__raw_writeq(word, to);
-	}
-	for (; len; len--)
-		__raw_writeb(*(const u8 *)from++, to++);
-	iopmem_bar_writeback(dev, offset, total);
-}
-
-/**
- * iopmem_bar_zero - zero bytes of the BAR
- * @dev:	the card
- * @offset:	in the BAR
- * @len:	bytes, inside the BAR
- *
- * Touches no byte outside the range, not even to write back what was there: a
- * local program may be storing right beside it.  May sleep.
- */
-void iopmem_bar_zero(struct iopmem_dev *dev, u64 offset, u64 len)
-{
-	u8 __iomem *to = iopmem_bar_at(dev, offset);
-	u64 total = len;
-
-	for (; len && !IS_ALIGNED((unsigned long)to, 8); len--)
-		__raw_writeb(0, to++);
-	for (; len >= 8; len -= 8, to += 8) {
-		__raw_writeq(0, to);
-		if (!(len & (SZ_1M - 1)))
-			cond_resched();
-	}
-	for (; len; len--)
-		__raw_writeb(0, to++);
-	iopmem_bar_writeback(dev, offset, total);
-}
-
-/**
- * iopmem_bar_writeback - push CPU caches out, where the mapping has any
- * @dev:	the card
- * @offset:	in the BAR
- * @len:	bytes
- */
-void iopmem_bar_writeback(struct iopmem_dev *dev, u64 offset, u64 len)
-{
-	/* A no-op unless dax_write_cache() was set, see iopmem_dax_add(). */
-	dax_flush(dev->dax, dev->va + offset, len);
-}
-
-/**
- * iopmem_bar_flush - make everything that the CPU wrote arrive at the card
- * @dev: the card
- *
- * The fence empties the write-combining buffers; the read cannot overtake the
- * posted writes on the link, so when it is answered they have arrived.  It says
- * nothing about another requester's writes: a NIC's client reads back on its
- * own connection before it commits.
- *
- * Return: 0, or -EIO if the card is no longer there.
- */
-int iopmem_bar_flush(struct iopmem_dev *dev)
-{
-	u32 word;
-
-	wmb();	/* the stores before leave the CPU */
-	word = __raw_readl(iopmem_bar_at(dev, 0));
-	rmb();	/* the answer before anything that relies on it */
-	/* A card that was pulled reads all ones, but so may a healthy one. */
-	if (word == ~0U && !pci_device_is_present(dev->pdev))
-		return -EIO;
-	return 0;
+	return false;
 }

@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * iopmem: PCIe device memory as a DAX disk, and layouts of files on it.
- *
- * Lock order (outer first):
- *   iopmem_layout.op_lock  ->  XFS's own locks, file locks
- *   iopmem_layout.op_lock  ->  iopmem_layout.map_lock
- *   mmap_lock              ->  iopmem_layout.map_lock        (page fault)
- *   iopmem_layouts_mutex   ->  iopmem_layout.map_lock        (sysfs, revoke)
- *   flc_lock, kprobe       ->  iopmem_table_lock (raw)       (breaks)
- * Nothing is copied to or from user memory under map_lock.
- */
+/* iopmem: PCIe device memory as a DAX disk.  The layouts of files on it are in layout.h. */
 #ifndef IOPMEM_H
 #define IOPMEM_H
 
 #include "compat/compat.h"
 #include "uapi/iopmem.h"
 
-#include <linux/completion.h>
-#include <linux/irq_work.h>
 #include <linux/maple_tree.h>
 #include <linux/pci.h>
-#include <linux/refcount.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 
 #define IOPMEM_NAME	"iopmem"
 #define IOPMEM_VERSION	"0.1.0"
@@ -38,21 +24,36 @@ enum iopmem_cache {
 	IOPMEM_CACHE_WT,
 };
 
+/* Does the memory survive a power loss?  In the order of sysfs's words. */
+enum iopmem_persistent {
+	IOPMEM_PERSISTENT_UNKNOWN,
+	IOPMEM_PERSISTENT_NO,
+	IOPMEM_PERSISTENT_YES,
+};
+
 /**
  * struct iopmem_dev - one memory card
  * @pdev:	the PCI function
  * @node:	in iopmem_devs
  * @id:		the N of /dev/iopmemN
  * @bar:	number of the BAR in use
- * @phys:	bus address of the BAR as the CPU sees it
+ * @why:	why that one, for a message
+ * @phys:	address of the memory as the CPU sees it, in the BAR
  * @size:	bytes
- * @va:		kernel mapping of the whole BAR
+ * @va:		kernel mapping of all of it
+ * @persistent:	what the card says of power losses
+ * @nvme:	properties of an NVMe controller, else NULL
+ * @pmr:	the memory is the controller's Persistent Memory Region
+ * @cache_wanted: memory type that was asked for
  * @cache:	memory type of @va, read back from the page table
+ * @cache_user:	memory type of programs' mappings of files on the card
  * @coherent:	the administrator says that a write-back mapping is safe
  * @pgmap:	struct pages of the BAR
+ * @bad:	its pages with memory errors
  * @dax:	DAX device
  * @disk:	block device
  * @users:	layouts on this card, under iopmem_devs_lock
+ * @p2p_asked:	a function that p2p is to judge besides the NICs, or 0
  * @dead:	being removed; no new users, under iopmem_devs_lock
  * @idle:	woken when @users drops to 0
  */
@@ -61,15 +62,23 @@ struct iopmem_dev {
 	struct list_head node;
 	int id;
 	int bar;
+	const char *why;
 	phys_addr_t phys;
 	u64 size;
 	void *va;
+	enum iopmem_persistent persistent;
+	void __iomem *nvme;
+	bool pmr;
+	enum iopmem_cache cache_wanted;
 	enum iopmem_cache cache;
+	enum iopmem_cache cache_user;
 	bool coherent;
 	struct dev_pagemap pgmap;
+	struct maple_tree bad;
 	struct dax_device *dax;
 	struct gendisk *disk;
 	unsigned int users;
+	u64 p2p_asked;
 	bool dead;
 	wait_queue_head_t idle;
 };
@@ -80,20 +89,63 @@ struct iopmem_dev *iopmem_dev_get(struct block_device *bdev);
 void iopmem_dev_put(struct iopmem_dev *dev);
 unsigned int iopmem_dev_count(void);
 
-/* ---- bar.c: the memory itself --------------------------------------------- */
+/* When remove() says what it is waiting for: first, then in doubling steps. */
+#define IOPMEM_REPORT_FIRST	(5 * HZ)
+#define IOPMEM_REPORT_MAX	(60 * HZ)
 
-int iopmem_bar_select(struct pci_dev *pdev);
-bool iopmem_bar_declared_coherent(struct pci_dev *pdev);
+/* ---- forget.c: file systems on a card that goes away ----------------------- */
+
+void iopmem_forget_sync(struct iopmem_dev *dev);
+void iopmem_forget(struct iopmem_dev *dev);
+
+/* ---- param.c: what the administrator says --------------------------------- */
+
+int iopmem_param_bar(struct pci_dev *pdev);
+bool iopmem_param_coherent(struct pci_dev *pdev);
+enum iopmem_cache iopmem_param_cache(struct pci_dev *pdev, bool coherent);
+
+/* ---- cache.c: memory types ------------------------------------------------ */
+
+const char *iopmem_cache_name(enum iopmem_cache cache);
+bool iopmem_cache_hides(enum iopmem_cache cache);
+bool iopmem_cache_safe(const struct iopmem_dev *dev);
+enum iopmem_cache iopmem_cache_of(void *va);
+enum iopmem_cache iopmem_cache_default(phys_addr_t phys);
+int iopmem_cache_reserve(struct iopmem_dev *dev);
+
+/* ---- bar.c: which memory, and its pages ------------------------------------ */
+
+int iopmem_bar_select(struct iopmem_dev *dev);
 int iopmem_bar_map(struct iopmem_dev *dev);
 void iopmem_bar_wait_idle(struct iopmem_dev *dev);
-const char *iopmem_bar_cache_name(enum iopmem_cache cache);
-bool iopmem_bar_safe(const struct iopmem_dev *dev);
-void iopmem_bar_read(struct iopmem_dev *dev, u64 offset, void *to, size_t len);
-void iopmem_bar_write(struct iopmem_dev *dev, u64 offset, const void *from,
-		      size_t len);
-void iopmem_bar_zero(struct iopmem_dev *dev, u64 offset, u64 len);
+bool iopmem_bar_in_file(struct iopmem_dev *dev, u64 *offset);
+
+/* ---- poison.c: pages with memory errors ------------------------------------ */
+
+int iopmem_poison_init(struct iopmem_dev *dev);
+bool iopmem_poison_in(struct iopmem_dev *dev, u64 offset, u64 len);
+int iopmem_poison_heal(struct iopmem_dev *dev, u64 offset, u64 len);
+void iopmem_poison_forget(struct iopmem_dev *dev, u64 offset, u64 len);
+bool iopmem_poison_good(struct iopmem_dev *dev, u64 *offset);
+u64 iopmem_poison_bytes(struct iopmem_dev *dev);
+int iopmem_poison_failure(struct dev_pagemap *pgmap, unsigned long pfn,
+			  unsigned long nr_pages, int mf_flags);
+size_t iopmem_poison_recovery_write(struct dax_device *dax, pgoff_t pgoff, void *addr,
+				    size_t bytes, struct iov_iter *iter);
+
+/* ---- access.c: CPU accesses to it ------------------------------------------ */
+
+int iopmem_bar_read(struct iopmem_dev *dev, u64 offset, void *to, size_t len);
+int iopmem_bar_write(struct iopmem_dev *dev, u64 offset, const void *from,
+		     size_t len);
+int iopmem_bar_zero(struct iopmem_dev *dev, u64 offset, u64 len);
 void iopmem_bar_writeback(struct iopmem_dev *dev, u64 offset, u64 len);
 int iopmem_bar_flush(struct iopmem_dev *dev);
+
+/* ---- nvme.c: CMB and PMR of NVMe controllers ------------------------------ */
+
+int iopmem_nvme_select(struct iopmem_dev *dev, int named);
+int iopmem_nvme_flush(struct iopmem_dev *dev);
 
 /* ---- pci.c, block.c, dax.c, sysfs.c --------------------------------------- */
 
@@ -105,215 +157,9 @@ int iopmem_block_add(struct iopmem_dev *dev);
 void iopmem_block_stop(struct iopmem_dev *dev);
 void iopmem_block_free(struct iopmem_dev *dev);
 int iopmem_dax_add(struct iopmem_dev *dev);
-int iopmem_dax_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
-			      unsigned long nr_pages, int mf_flags);
 
-/* ---- layout.c: one layout per inode --------------------------------------- */
+/* ---- p2p.c ---------------------------------------------------------------- */
 
-/* Bits of iopmem_layout.state */
-enum {
-	IOPMEM_BROKEN,		/* recalled: maps nothing any more, never cleared */
-	IOPMEM_REVOKED,		/* its card is going away */
-	IOPMEM_ORPHAN,		/* fd closed, but pages or calls still in use */
-};
-
-/**
- * struct iopmem_layout - the right to touch the blocks of a file
- * @dev:	the card, holds a use of it
- * @file:	the file; the lease sits on it
- * @inode:	of @file; the key in the table
- * @mapping:	of the layout fd, NULL when there is none; under
- *		iopmem_layouts_mutex
- * @state:	IOPMEM_* bits
- * @hash:	in the table
- * @wait:	poll() of the layout fd
- * @notify:	wakes @wait; breaks come with spinlocks held
- * @insider:	the worker whose own break_layout() passes this lease
- * @op_lock:	one MAP or COMMIT at a time; taken by workers only
- * @map_lock:	@maps
- * @maps:	file page -> device page and right (extent.c)
- * @zeroed:	bytes past EOF that this layout has zeroed and that no commit
- *		has made part of the file yet, as [first, last]; under @op_lock
- * @calls:	calls on the way in workers
- * @reap:	ends the layout once calls and pins are gone
- * @reap_ms:	delay before the next try
- * @stuck:	runs when an extend takes suspiciously long (map.c)
- */
-struct iopmem_layout {
-	struct iopmem_dev *dev;
-	struct file *file;
-	struct inode *inode;
-	struct address_space *mapping;
-	unsigned long state;
-	struct hlist_node hash;
-	wait_queue_head_t wait;
-	struct irq_work notify;
-	struct task_struct *insider;
-	struct mutex op_lock;	/* MAP against COMMIT; and zeroed */
-	struct rw_semaphore map_lock;
-	struct maple_tree maps;
-	struct maple_tree zeroed;
-	atomic_t calls;
-	struct delayed_work reap;
-	unsigned int reap_ms;
-	struct delayed_work stuck;
-};
-
-/* Why a layout was broken, for the trace. */
-enum iopmem_break {
-	IOPMEM_BREAK_LEASE,	/* the file system breaks the lease */
-	IOPMEM_BREAK_BUSY_PAGE,	/* it is about to wait for pinned pages */
-	IOPMEM_BREAK_STUCK,	/* our own extend seems to wait for pins */
-	IOPMEM_BREAK_MOVED,	/* blocks changed under a mapped range */
-	IOPMEM_BREAK_REMOVAL,	/* the card goes away */
-};
-
-struct iopmem_counts {
-	unsigned int layouts;
-	unsigned int orphans;
-	u64 mapped;
-	u64 pinned;
-};
-
-int iopmem_layout_init(void);
-void iopmem_layout_exit(void);
-int iopmem_layout_open(struct file *file, u32 *reason,
-		       struct iopmem_layout **layout);
-void iopmem_layout_close(struct iopmem_layout *l);
-void iopmem_layout_free(struct iopmem_layout *l);
-void iopmem_layout_break(struct iopmem_layout *l, enum iopmem_break why);
-void iopmem_layout_break_inode(struct inode *inode);
-void iopmem_layout_revoke(struct iopmem_dev *dev);
-void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m);
-void iopmem_layout_detach(struct iopmem_layout *l);
-void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts);
-
-static inline bool iopmem_layout_broken(struct iopmem_layout *l)
-{
-	return test_bit(IOPMEM_BROKEN, &l->state);
-}
-
-static inline bool iopmem_layout_revoked(struct iopmem_layout *l)
-{
-	return test_bit(IOPMEM_REVOKED, &l->state);
-}
-
-/* ---- lease.c: FL_LAYOUT --------------------------------------------------- */
-
-int iopmem_lease_init(void);
-void iopmem_lease_exit(void);
-int iopmem_lease_take(struct iopmem_layout *l);
-void iopmem_lease_drop(struct iopmem_layout *l);
-int iopmem_lease_break_others(struct iopmem_layout *l);
-
-/* ---- extent.c: what a layout has mapped ----------------------------------- */
-
-/**
- * struct iopmem_run - contiguous file bytes on contiguous device bytes
- * @start:	first file byte
- * @end:	one past the last
- * @dev:	device offset of @start
- * @rw:		mapped for writing
- */
-struct iopmem_run {
-	u64 start;
-	u64 end;
-	u64 dev;
-	bool rw;
-};
-
-bool iopmem_extent_find(struct iopmem_layout *l, u64 pos, struct iopmem_run *run);
-int iopmem_extent_store(struct iopmem_layout *l, const struct iopmem_run *run);
-void iopmem_extent_erase(struct iopmem_layout *l, u64 start, u64 end);
-bool iopmem_extent_covered(struct iopmem_layout *l, u64 start, u64 end, bool rw);
-bool iopmem_extent_busy(struct iopmem_layout *l, u64 start, u64 end);
-void iopmem_extent_count(struct iopmem_layout *l, u64 *mapped, u64 *pinned);
-
-bool iopmem_zeroed_find(struct iopmem_layout *l, u64 pos, u64 *end);
-bool iopmem_zeroed_next(struct iopmem_layout *l, u64 *start, u64 *end);
-int iopmem_zeroed_store(struct iopmem_layout *l, u64 start, u64 end);
-void iopmem_zeroed_forget_below(struct iopmem_layout *l, u64 size);
-
-/* ---- call.c: work that may wait inside XFS -------------------------------- */
-
-/**
- * struct iopmem_call - one operation, run by a worker
- * @work:	the worker
- * @refs:	the worker's and the waiter's; the last one frees
- * @done:	@ret and the results are there
- * @run:	the operation
- * @layout:	what it works on
- * @ret:	0 or -errno
- * @owns_layout: LAYOUT_OPEN, and nobody has taken the layout yet
- * @reason:	LAYOUT_OPEN: IOPMEM_REFUSED_*
- * @offset:	MAP: first byte
- * @length:	MAP: bytes
- * @iomode:	MAP: IOPMEM_IOMODE_*
- * @extents:	MAP: results, room for @max_extents
- * @max_extents: MAP: room
- * @nr_extents:	MAP: results
- * @ranges:	COMMIT: the caller's ranges
- * @nr_ranges:	COMMIT: how many
- * @new_size:	COMMIT: wanted size or 0; then the size reached
- *
- * The call owns all its memory: a killed waiter leaves at once and the worker
- * finishes alone.
- */
-struct iopmem_call {
-	struct work_struct work;
-	refcount_t refs;
-	struct completion done;
-	int (*run)(struct iopmem_call *call);
-	struct iopmem_layout *layout;
-	int ret;
-	bool owns_layout;
-	u32 reason;
-	u64 offset;
-	u64 length;
-	u32 iomode;
-	struct iopmem_extent *extents;
-	u32 max_extents;
-	u32 nr_extents;
-	struct iopmem_range *ranges;
-	u32 nr_ranges;
-	u64 new_size;
-};
-
-int iopmem_call_init(void);
-void iopmem_call_exit(void);
-struct iopmem_call *iopmem_call_new(struct iopmem_layout *l,
-				    int (*run)(struct iopmem_call *call));
-int iopmem_call_wait(struct iopmem_call *call);
-void iopmem_call_put(struct iopmem_call *call);
-
-/* ---- map.c, commit.c: the operations -------------------------------------- */
-
-int iopmem_map_run(struct iopmem_call *call);
-int iopmem_map_lookup(struct iopmem_layout *l, u64 pos, u64 end, bool write,
-		      struct iomap *iomap);
-bool iopmem_map_arbitrated(struct iopmem_layout *l);
-void iopmem_map_stuck(struct work_struct *work);
-int iopmem_commit_run(struct iopmem_call *call);
-
-/* ---- file.c: the layout fd, ioctl.c: the ioctls --------------------------- */
-
-int iopmem_file_init(void);
-void iopmem_file_exit(void);
-struct file *iopmem_file_new(struct iopmem_layout *l);
-long iopmem_layout_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-
-int iopmem_ioctl_init(void);
-void iopmem_ioctl_exit(void);
-
-/* ---- busy_hook.c ---------------------------------------------------------- */
-
-void iopmem_busy_hook_init(void);
-void iopmem_busy_hook_exit(void);
-bool iopmem_busy_hook_works(void);
-
-static inline bool iopmem_can_pin(void)
-{
-	return IOPMEM_FSDAX_PINNABLE && iopmem_busy_hook_works();
-}
+extern struct device_attribute iopmem_attr_p2p;
 
 #endif /* IOPMEM_H */

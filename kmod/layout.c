@@ -3,19 +3,19 @@
  * Layouts: one per inode, from LAYOUT_OPEN until the last pin is gone.
  *
  * A layout is ended by nobody but iopmem_layout_end(), when its fd is closed,
- * no call of it is on the way and no page of it is referenced.  Until then the
- * lease holds the file system off, and the file, the card and the module stay.
+ * no call of it is on the way, no page of it is referenced and no dma-buf of it
+ * is mapped.  Until then the lease holds the file system off, and the file, the
+ * card and the module stay.
  *
  * While the lease is held the size of the file can change only by our own
- * COMMIT: every other operation that changes it breaks layouts first, under
+ * COMMIT and EXTEND: every other operation that changes it breaks layouts first, under
  * IOLOCK.  Operations that had passed that point before the lease was there
  * are waited for by the map_blocks() call at the end of LAYOUT_OPEN, which
  * takes IOLOCK_EXCL.
  */
-#include "iopmem.h"
+#include "dmabuf.h"
 
 #include <linux/file.h>
-#include <linux/hashtable.h>
 #include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -27,137 +27,14 @@
 #define IOPMEM_REAP_MIN_MS	5
 #define IOPMEM_REAP_MAX_MS	500
 
-/*
- * All layouts by inode.  Looked up from lm_break's and the kprobe's context,
- * hence raw; who sleeps while walking takes iopmem_layouts_mutex, which every
- * change takes as well.
- */
-static DEFINE_HASHTABLE(iopmem_table, 10);
-static DEFINE_RAW_SPINLOCK(iopmem_table_lock);
-static DEFINE_MUTEX(iopmem_layouts_mutex);
-
 /* Not the call workqueue: a reaper must never queue behind what it releases. */
 static struct workqueue_struct *iopmem_reap_wq;
-
-static struct iopmem_layout *iopmem_table_find(const struct inode *inode)
-{
-	struct iopmem_layout *l;
-
-	hash_for_each_possible(iopmem_table, l, hash, (unsigned long)inode)
-		if (l->inode == inode)
-			return l;
-	return NULL;
-}
-
-static int iopmem_table_add(struct iopmem_layout *l)
-{
-	unsigned long flags;
-	int err = 0;
-
-	mutex_lock(&iopmem_layouts_mutex);
-	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
-	if (iopmem_table_find(l->inode))
-		err = -EBUSY;
-	else
-		hash_add(iopmem_table, &l->hash, (unsigned long)l->inode);
-	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
-	mutex_unlock(&iopmem_layouts_mutex);
-	return err;
-}
-
-static void iopmem_table_del(struct iopmem_layout *l)
-{
-	unsigned long flags;
-
-	mutex_lock(&iopmem_layouts_mutex);
-	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
-	hash_del(&l->hash);
-	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
-	mutex_unlock(&iopmem_layouts_mutex);
-}
-
-/* ---- breaking ------------------------------------------------------------- */
 
 static void iopmem_layout_notify(struct irq_work *work)
 {
 	struct iopmem_layout *l = container_of(work, struct iopmem_layout, notify);
 
 	wake_up_all(&l->wait);
-}
-
-/**
- * iopmem_layout_break - recall a layout
- * @l:	 the layout
- * @why: for the trace
- *
- * Any context but NMI, spinlocks held: sets a flag and wakes poll().
- */
-void iopmem_layout_break(struct iopmem_layout *l, enum iopmem_break why)
-{
-	if (test_and_set_bit(IOPMEM_BROKEN, &l->state))
-		return;
-	trace_iopmem_break(l->inode->i_ino, why);
-	irq_work_queue(&l->notify);
-}
-
-/**
- * iopmem_layout_break_inode - somebody looks for busy pages of a file
- * @inode: of the file, with or without a layout
- *
- * Our own extend is not a break: it looks for busy pages itself, beforehand.
- */
-void iopmem_layout_break_inode(struct inode *inode)
-{
-	struct iopmem_layout *l;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
-	l = iopmem_table_find(inode);
-	if (l && READ_ONCE(l->insider) != current)
-		iopmem_layout_break(l, IOPMEM_BREAK_BUSY_PAGE);
-	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
-}
-
-/**
- * iopmem_layout_revoke - a card goes away: recall and cut off its layouts
- * @dev: the card, no longer found by LAYOUT_OPEN
- *
- * User mappings are zapped and do not come back.  Pins stay until their owner
- * gives them up; iopmem_dev_drain() waits for that.
- */
-void iopmem_layout_revoke(struct iopmem_dev *dev)
-{
-	struct iopmem_layout *l;
-	int bucket;
-
-	mutex_lock(&iopmem_layouts_mutex);
-	hash_for_each(iopmem_table, bucket, l, hash) {
-		if (l->dev != dev)
-			continue;
-		/* Under map_lock, or a fault on the way would slip past. */
-		down_write(&l->map_lock);
-		set_bit(IOPMEM_REVOKED, &l->state);
-		up_write(&l->map_lock);
-		iopmem_layout_break(l, IOPMEM_BREAK_REMOVAL);
-		irq_work_queue(&l->notify);
-		if (l->mapping)
-			unmap_mapping_range(l->mapping, 0, 0, 1);
-	}
-	mutex_unlock(&iopmem_layouts_mutex);
-}
-
-/* ---- the fd's mapping ----------------------------------------------------- */
-
-void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m)
-{
-	mutex_lock(&iopmem_layouts_mutex);
-	l->mapping = m;
-	mutex_unlock(&iopmem_layouts_mutex);
-}
-
-void iopmem_layout_detach(struct iopmem_layout *l)
-{
-	iopmem_layout_attach(l, NULL);
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -182,17 +59,39 @@ static u32 iopmem_layout_refusal(struct file *file)
 	return IOPMEM_REFUSED_NOT;
 }
 
-/* The realtime flag is XFS's own; map_blocks says ENXIO for reflink, too. */
-static bool iopmem_layout_realtime(struct file *file)
+/*
+ * xfs_fsr leaves the file alone from now on, also where it cannot be kept from it
+ * (see swap_hook.c).  For files open for writing: what is read is not changed.
+ * That it cannot be marked (frozen, immutable) is no reason to refuse a layout.
+ */
+static void iopmem_layout_nodefrag(struct file *file, struct file_kattr *fa)
+{
+	if (!(file->f_mode & FMODE_WRITE) || fa->fsx_xflags & FS_XFLAG_NODEFRAG ||
+	    !file_start_write_trylock(file))
+		return;
+	fa->fsx_xflags |= FS_XFLAG_NODEFRAG;
+	iopmem_fileattr_set(file, fa);
+	file_end_write(file);
+}
+
+/*
+ * The realtime flag is XFS's own; map_blocks says ENXIO for reflink, too.
+ *
+ * Return: IOPMEM_REFUSED_*
+ */
+static u32 iopmem_layout_attributes(struct file *file)
 {
 	struct file_kattr fa = {};
 
-	return !vfs_fileattr_get(file->f_path.dentry, &fa) &&
-	       (fa.fsx_xflags & FS_XFLAG_REALTIME);
+	if (vfs_fileattr_get(file->f_path.dentry, &fa))
+		return IOPMEM_REFUSED_NOT;
+	if (fa.fsx_xflags & FS_XFLAG_REALTIME)
+		return IOPMEM_REFUSED_REALTIME;
+	iopmem_layout_nodefrag(file, &fa);
+	return IOPMEM_REFUSED_NOT;
 }
 
-/* LAYOUT_OPEN, in a worker. */
-static int iopmem_layout_open_run(struct iopmem_call *call)
+static int iopmem_layout_take(struct iopmem_call *call)
 {
 	struct iopmem_layout *l = call->layout;
 	struct iomap iomap;
@@ -203,8 +102,8 @@ static int iopmem_layout_open_run(struct iopmem_call *call)
 	if (err)
 		return err;
 
-	if (iopmem_layout_realtime(l->file)) {
-		call->reason = IOPMEM_REFUSED_REALTIME;
+	call->reason = iopmem_layout_attributes(l->file);
+	if (call->reason) {
 		err = -EOPNOTSUPP;
 		goto err_table;
 	}
@@ -255,16 +154,30 @@ err_table:
 	return err;
 }
 
+/* LAYOUT_OPEN, in a worker. */
+static int iopmem_layout_open_run(struct iopmem_call *call)
+{
+	struct iopmem_layout *l = call->layout;
+	int err = iopmem_layout_take(call);
+
+	trace_iopmem_open(l->inode->i_ino, l->file->f_mode & FMODE_WRITE,
+			  call->reason, err);
+	return err;
+}
+
 /**
  * iopmem_layout_free - forget a layout that is not (or no longer) in the table
  * @l: the layout; the card and the module may be gone on return
  */
 void iopmem_layout_free(struct iopmem_layout *l)
 {
+	cancel_delayed_work_sync(&l->asked);
 	irq_work_sync(&l->notify);
+	cancel_work_sync(&l->cut);
 	mtree_destroy(&l->maps);
 	mtree_destroy(&l->zeroed);
 	fput(l->file);
+	put_pid(l->owner);
 	iopmem_dev_put(l->dev);
 	kfree(l);
 	/*
@@ -275,8 +188,8 @@ void iopmem_layout_free(struct iopmem_layout *l)
 }
 
 /*
- * Ends a layout.  Assumes: no fd, no call, no busy page, and nobody else
- * ending it.
+ * Ends a layout.  Assumes: no fd, no call, no busy page, no dma-buf, and nobody
+ * else ending it.
  */
 static void iopmem_layout_end(struct iopmem_layout *l)
 {
@@ -290,7 +203,8 @@ static void iopmem_layout_end(struct iopmem_layout *l)
 
 static bool iopmem_layout_idle(struct iopmem_layout *l)
 {
-	return !atomic_read(&l->calls) && !iopmem_extent_busy(l, 0, U64_MAX);
+	return !atomic_read(&l->calls) && !iopmem_extent_busy(l, 0, U64_MAX) &&
+	       !iopmem_dmabuf_busy(l, 0, U64_MAX);
 }
 
 static void iopmem_layout_reap(struct work_struct *work)
@@ -298,12 +212,29 @@ static void iopmem_layout_reap(struct work_struct *work)
 	struct iopmem_layout *l = container_of(to_delayed_work(work),
 					       struct iopmem_layout, reap);
 
+	iopmem_dmabuf_revoke(l, 0, U64_MAX);
 	if (iopmem_layout_idle(l)) {
 		iopmem_layout_end(l);
 		return;
 	}
 	l->reap_ms = min(l->reap_ms * 2, (unsigned int)IOPMEM_REAP_MAX_MS);
 	queue_delayed_work(iopmem_reap_wq, &l->reap, msecs_to_jiffies(l->reap_ms));
+}
+
+static void iopmem_layout_cut_work(struct work_struct *work)
+{
+	iopmem_dmabuf_revoke(container_of(work, struct iopmem_layout, cut), 0, U64_MAX);
+}
+
+/**
+ * iopmem_layout_cut - have all dma-bufs of a layout revoked
+ * @l: the layout
+ *
+ * Not here: importers' code runs then, which may take its time.
+ */
+void iopmem_layout_cut(struct iopmem_layout *l)
+{
+	queue_work(iopmem_reap_wq, &l->cut);
 }
 
 /**
@@ -313,7 +244,7 @@ static void iopmem_layout_reap(struct work_struct *work)
  * Runs in the exit path of killed servers and waits for nothing.  After an
  * orderly return of all memory regions no page is referenced and the lease goes
  * at once; after a death the verbs devices may be closed later than this fd,
- * and until then the NIC writes.
+ * and until then the NIC writes.  dma-bufs are revoked by the reaper.
  */
 void iopmem_layout_close(struct iopmem_layout *l)
 {
@@ -336,15 +267,21 @@ static struct iopmem_layout *iopmem_layout_alloc(struct file *file,
 	__module_get(THIS_MODULE);
 	l->dev = dev;
 	l->file = get_file(file);
+	l->owner = get_pid(task_tgid(current));
+	get_task_comm(l->comm, current->group_leader);
 	l->inode = file_inode(file);
 	init_waitqueue_head(&l->wait);
 	init_irq_work(&l->notify, iopmem_layout_notify);
+	mutex_init(&l->lease_lock);
+	INIT_DELAYED_WORK(&l->asked, iopmem_lease_asked);
 	mutex_init(&l->op_lock);
 	init_rwsem(&l->map_lock);
 	mt_init(&l->maps);
 	mt_init(&l->zeroed);
+	INIT_LIST_HEAD(&l->bufs);
+	INIT_WORK(&l->cut, iopmem_layout_cut_work);
 	INIT_DELAYED_WORK(&l->reap, iopmem_layout_reap);
-	INIT_DELAYED_WORK(&l->stuck, iopmem_map_stuck);
+	INIT_DELAYED_WORK(&l->stuck, iopmem_extend_stuck);
 	return l;
 }
 
@@ -370,7 +307,7 @@ int iopmem_layout_open(struct file *file, u32 *reason,
 		*reason = IOPMEM_REFUSED_SHUTDOWN;
 		return -EOPNOTSUPP;
 	}
-	if (!iopmem_bar_safe(dev)) {
+	if (!iopmem_cache_safe(dev)) {
 		*reason = IOPMEM_REFUSED_WRITEBACK;
 		err = -EOPNOTSUPP;
 		goto err_dev;
@@ -400,29 +337,6 @@ int iopmem_layout_open(struct file *file, u32 *reason,
 err_dev:
 	iopmem_dev_put(dev);
 	return err;
-}
-
-/**
- * iopmem_layout_count - what is out
- * @dev:    only on this card, or NULL for all
- * @counts: result; mapped and pinned only with @dev
- */
-void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts)
-{
-	struct iopmem_layout *l;
-	int bucket;
-
-	memset(counts, 0, sizeof(*counts));
-	mutex_lock(&iopmem_layouts_mutex);
-	hash_for_each(iopmem_table, bucket, l, hash) {
-		if (dev && l->dev != dev)
-			continue;
-		counts->layouts++;
-		counts->orphans += test_bit(IOPMEM_ORPHAN, &l->state);
-		if (dev)
-			iopmem_extent_count(l, &counts->mapped, &counts->pinned);
-	}
-	mutex_unlock(&iopmem_layouts_mutex);
 }
 
 int iopmem_layout_init(void)

@@ -2,7 +2,7 @@
 /*
  * /sys/bus/pci/devices/<function>/iopmem/
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/device.h>
 #include <linux/sysfs.h>
@@ -30,11 +30,30 @@ static ssize_t disk_show(struct device *d, struct device_attribute *attr, char *
 }
 static DEVICE_ATTR_RO(disk);
 
+/* What an NVMe controller says; of others nothing is known. */
+static ssize_t persistent_show(struct device *d, struct device_attribute *attr,
+			       char *buf)
+{
+	static const char * const words[] = { "unknown", "no", "yes" };
+
+	return sysfs_emit(buf, "%s\n", words[to_iopmem(d)->persistent]);
+}
+static DEVICE_ATTR_RO(persistent);
+
 static ssize_t cache_show(struct device *d, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", iopmem_bar_cache_name(to_iopmem(d)->cache));
+	return sysfs_emit(buf, "%s\n", iopmem_cache_name(to_iopmem(d)->cache));
 }
 static DEVICE_ATTR_RO(cache);
+
+/* Of programs that map a file on the card. */
+static ssize_t cache_user_show(struct device *d, struct device_attribute *attr,
+			       char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  iopmem_cache_name(to_iopmem(d)->cache_user));
+}
+static DEVICE_ATTR_RO(cache_user);
 
 static ssize_t coherent_show(struct device *d, struct device_attribute *attr,
 			     char *buf)
@@ -97,16 +116,69 @@ static ssize_t pinned_bytes_show(struct device *d, struct device_attribute *attr
 }
 static DEVICE_ATTR_RO(pinned_bytes);
 
+/* Of pages with memory errors. */
+static ssize_t poisoned_bytes_show(struct device *d, struct device_attribute *attr,
+				   char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", iopmem_poison_bytes(to_iopmem(d)));
+}
+static DEVICE_ATTR_RO(poisoned_bytes);
+
+static ssize_t dmabufs_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	struct iopmem_counts counts;
+
+	iopmem_layout_count(to_iopmem(d), &counts);
+	return sysfs_emit(buf, "%u\n", counts.dmabufs);
+}
+static DEVICE_ATTR_RO(dmabufs);
+
+static ssize_t attachments_show(struct device *d, struct device_attribute *attr,
+				char *buf)
+{
+	struct iopmem_counts counts;
+
+	iopmem_layout_count(to_iopmem(d), &counts);
+	return sysfs_emit(buf, "%u\n", counts.attachments);
+}
+static DEVICE_ATTR_RO(attachments);
+
+static ssize_t dma_mappings_show(struct device *d, struct device_attribute *attr,
+				 char *buf)
+{
+	struct iopmem_counts counts;
+
+	iopmem_layout_count(to_iopmem(d), &counts);
+	return sysfs_emit(buf, "%u\n", counts.dma_mappings);
+}
+static DEVICE_ATTR_RO(dma_mappings);
+
+/* Who has dma-bufs of this card. */
+static ssize_t importers_show(struct device *d, struct device_attribute *attr,
+			      char *buf)
+{
+	return iopmem_layout_importers(to_iopmem(d), buf);
+}
+static DEVICE_ATTR_RO(importers);
+
 static struct attribute *iopmem_attrs[] = {
 	&dev_attr_bar.attr,
 	&dev_attr_size.attr,
 	&dev_attr_disk.attr,
+	&dev_attr_persistent.attr,
 	&dev_attr_cache.attr,
+	&dev_attr_cache_user.attr,
 	&dev_attr_coherent.attr,
 	&dev_attr_layouts.attr,
 	&dev_attr_orphans.attr,
 	&dev_attr_mapped_bytes.attr,
 	&dev_attr_pinned_bytes.attr,
+	&dev_attr_poisoned_bytes.attr,
+	&dev_attr_dmabufs.attr,
+	&dev_attr_attachments.attr,
+	&dev_attr_dma_mappings.attr,
+	&dev_attr_importers.attr,
+	&iopmem_attr_p2p.attr,
 	NULL
 };
 

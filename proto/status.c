@@ -63,6 +63,7 @@ enum iopmem_status status_from_errno(int err)
 	case EFBIG:		return IOPMEM_FBIG;
 	case ENOSPC:		return IOPMEM_NOSPC;
 	case EROFS:		return IOPMEM_ROFS;
+	case EMLINK:		return IOPMEM_MLINK;
 	case ENAMETOOLONG:	return IOPMEM_NAMETOOLONG;
 	case ENOTEMPTY:		return IOPMEM_NOTEMPTY;
 	case EDQUOT:		return IOPMEM_DQUOT;

@@ -6,7 +6,8 @@
  *
  * Threads: every function may block and runs on helper threads, never on the loop
  * thread.  Per file the caller guarantees:
- *  - layout_open, map, commit, set_size, layout_close run one at a time;
+ *  - layout_open, map, commit, layout_close and the I/O through the server run one at a
+ *    time;
  *  - unmap and mem_put may run while a map or commit of the same file blocks in the
  *    kernel (they are what a fence needs to get through, and never wait for it);
  *  - layout_close comes after every mem_put and unmap has returned.
@@ -43,10 +44,17 @@ struct backing_extent {
 	bool no_commit;		/* inside EOF: overwriting needs no commit */
 };
 
+/* Who moves the bytes, and can it fault pages in? */
+enum backing_demand { BACKING_DEMAND_NO, BACKING_DEMAND_CPU, BACKING_DEMAND_NIC };
+
 struct backing_attr {
 	const char *path;		/* root of the export, absolute */
 	const char *name;		/* of the export, for messages */
 	const char *state_dir;		/* for what must survive the server */
+	const char *memory;		/* xfs: "pin", "odp", "dmabuf", "auto" or NULL */
+	enum backing_demand demand;
+	/* Would a NIC import this dma-buf (-1: any)?  0 or -errno.  NULL: there is no NIC. */
+	int (*import)(int dmabuf, uint64_t length, struct iopmem_err *err);
 	uint32_t recall_ms;		/* longest time until a recall ends in a fence */
 	/* The kernel (or a local process) wants the file: recall everybody. */
 	void (*on_break)(void *arg, void *file_cookie);
@@ -55,10 +63,10 @@ struct backing_attr {
 
 struct backing_info {
 	const char *kind;		/* "xfs", "dir" */
-	const char *memory;		/* "pin" (xfs), "pagecache" (dir) */
+	const char *memory;		/* "pin", "odp", "dmabuf" (xfs), "pagecache" (dir) */
 	uint32_t granule;		/* bytes; ranges are multiples of it */
 	bool durable;			/* a flushed overwrite survives power loss */
-	bool has_addr;			/* memory sources have addr (verbs needs it) */
+	bool has_addr;			/* memory sources have addr or a dma-buf (verbs needs it) */
 };
 
 struct backing_ops {
@@ -72,6 +80,8 @@ struct backing_ops {
 	 */
 	int (*export_open)(const struct backing_attr *attr, struct backing_export **exp,
 			   struct iopmem_err *err);
+	/* Of a running export: would another recall_ms be refused?  Only @attr's name counts besides.  NULL: none. */
+	int (*check_limits)(const struct backing_attr *attr, struct iopmem_err *err);
 	void (*export_info)(const struct backing_export *exp, struct backing_info *info);
 	/* Assumes: no file is open. */
 	void (*export_close)(struct backing_export *exp);
@@ -86,10 +96,26 @@ struct backing_ops {
 	int (*file_open)(struct backing_export *exp, int path_fd, void *cookie,
 			 struct backing_file **file, struct iopmem_err *err);
 	void (*file_close)(struct backing_file *file);	/* Assumes: no layout open */
+	/* For what takes a descriptor and changes no bytes; stays the file's. */
+	int (*file_fd)(const struct backing_file *file);
 	/* st_size is the committed size. */
 	int (*file_stat)(struct backing_file *file, struct stat *st);
-	/* Shrinks or grows.  Assumes: no layout open. */
+	/*
+	 * I/O through the server, at any byte.  set_size, allocate and write assume that no
+	 * layout is open (-EBUSY).  set_size and allocate are durable when they return.
+	 */
 	int (*set_size)(struct backing_file *file, uint64_t size, struct iopmem_err *err);
+	/* Blocks for @range, growing the file; or (@punch) none, its bytes zero. */
+	int (*allocate)(struct backing_file *file, struct range range, bool punch,
+			struct iopmem_err *err);
+	/* *@n: asked, then got.  Nothing past the committed size, which is *@eof. */
+	int (*read)(struct backing_file *file, void *buf, size_t *n, uint64_t offset, bool *eof,
+		    struct iopmem_err *err);
+	/* *@n: asked, then written, at least one byte; grows the file. */
+	int (*write)(struct backing_file *file, const void *buf, size_t *n, uint64_t offset,
+		     struct iopmem_err *err);
+	/* What was written through the server is durable. */
+	int (*sync)(struct backing_file *file, struct iopmem_err *err);
 
 	/* Takes the kernel lease.  After a break it must be closed and opened again. */
 	int (*layout_open)(struct backing_file *file, struct iopmem_err *err);
@@ -110,7 +136,10 @@ struct backing_ops {
 	int (*mem_get)(struct backing_file *file, struct range range,
 		       enum backing_iomode mode, struct memsrc *src, struct iopmem_err *err);
 	void (*mem_put)(struct backing_file *file, struct memsrc *src);
-	/* Forgets a mapped range.  Assumes: its memory regions are dead. */
+	/*
+	 * Forgets a mapped range.  Assumes: its memory regions are dead.  NULL: there is
+	 * nothing to forget when the memory is put.
+	 */
 	int (*unmap)(struct backing_file *file, struct range range, struct iopmem_err *err);
 
 	/*
@@ -132,6 +161,9 @@ extern const struct backing_ops backing_dir_ops;
  * that a file size limit is an error and not a death.  Threads inherit both.
  */
 void backing_block_signals(void);
+
+/* Where the descriptor's file is now, "" when nobody knows.  NULL: out of memory. */
+char *backing_fd_path(int fd);
 
 /* "auto" picks xfs when the path is on an iopmem device, else dir.  NULL: unknown. */
 const struct backing_ops *backing_find(const char *kind, const char *path);

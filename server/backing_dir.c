@@ -66,8 +66,6 @@ static int open_root(struct backing_export *exp, struct iopmem_err *err)
 			err_set(err, errno, "export '%s': lock '%s'", exp->attr.name, path);
 	if (fstat(exp->root_fd, &st) || fstatfs(exp->root_fd, &fs))
 		return err_set(err, errno, "export '%s': stat '%s'", exp->attr.name, path);
-	exp->dev = st.st_dev;
-	memcpy(&exp->fsid, &fs.f_fsid, sizeof(exp->fsid));
 	exp->tmpfs = fs.f_type == TMPFS_MAGIC;
 	return 0;
 }
@@ -98,7 +96,7 @@ static int dir_export_open(const struct backing_attr *attr, struct backing_expor
 		goto err_free;
 	ret = dir_check_leases(exp, err);
 	if (!ret)
-		ret = dir_grow_recover(exp, err);
+		ret = grow_recover(exp->store, exp->attr.name, exp->root_fd, err);
 	if (ret)
 		goto err_lease;
 	*out = exp;
@@ -152,7 +150,7 @@ static int dir_file_open(struct backing_export *exp, int path_fd, void *cookie,
 	ret = backing_open_inode(path_fd, file->path, &file->fd, &file->writable, err);
 	if (ret)
 		goto err_path;
-	pthread_mutex_init(&file->lock, NULL);
+	grow_init(&file->grow, exp->store, exp->attr.name, file->path, file->fd);
 	dir_lease_add(file);
 	*out = file;
 	return 0;
@@ -168,35 +166,73 @@ static void dir_file_close(struct backing_file *file)
 	if (!file)
 		return;
 	dir_lease_remove(file);
+	grow_fini(&file->grow);
 	close(file->fd);
-	pthread_mutex_destroy(&file->lock);
 	free(file->path);
 	free(file);
 }
 
+static int dir_file_fd(const struct backing_file *file)
+{
+	return file->fd;
+}
+
 static int dir_file_stat(struct backing_file *file, struct stat *st)
 {
-	int ret = 0;
-
-	pthread_mutex_lock(&file->lock);
 	if (fstat(file->fd, st))
-		ret = -errno;
-	else if (file->growing)
-		st->st_size = (off_t)file->committed;
-	pthread_mutex_unlock(&file->lock);
-	return ret;
+		return -errno;
+	st->st_size = (off_t)grow_size(&file->grow, (uint64_t)st->st_size);
+	return 0;
+}
+
+static int check_alone(const struct backing_file *file, const char *what,
+		       struct iopmem_err *err)
+{
+	if (!file->writable)
+		return err_set(err, EBADF, "'%s': %s", file->path, what);
+	/* Sizes are the grants' while a layout is open. */
+	if (file->grow.on)
+		return err_msg(err, EBUSY, "'%s': %s under a layout", file->path, what);
+	return 0;
 }
 
 static int dir_set_size(struct backing_file *file, uint64_t size, struct iopmem_err *err)
 {
-	if (!file->writable)
-		return err_set(err, EBADF, "'%s': set size", file->path);
-	if (size > INT64_MAX)
-		return err_set(err, EFBIG, "'%s': set size", file->path);
-	if (ftruncate(file->fd, (off_t)size) || fsync(file->fd))
-		return err_set(err, errno, "'%s': set size %llu", file->path,
-			       (unsigned long long)size);
-	return 0;
+	int ret = check_alone(file, "set size", err);
+
+	return ret ? ret : backing_set_size(file->fd, file->path, size, err);
+}
+
+static int dir_allocate(struct backing_file *file, struct range range, bool punch,
+			struct iopmem_err *err)
+{
+	int ret = check_alone(file, punch ? "punch" : "allocate", err);
+
+	return ret ? ret : backing_allocate(file->fd, file->path, range, punch, err);
+}
+
+static int dir_write(struct backing_file *file, const void *buf, size_t *n, uint64_t offset,
+		     struct iopmem_err *err)
+{
+	int ret = check_alone(file, "write", err);
+
+	return ret ? ret : backing_write(file->fd, file->path, buf, n, offset, err);
+}
+
+static int dir_read(struct backing_file *file, void *buf, size_t *n, uint64_t offset, bool *eof,
+		    struct iopmem_err *err)
+{
+	struct stat st;
+	int ret = dir_file_stat(file, &st);
+
+	if (ret)
+		return err_set(err, -ret, "'%s': stat", file->path);
+	return backing_read(file->fd, file->path, (uint64_t)st.st_size, buf, n, offset, eof, err);
+}
+
+static int dir_sync(struct backing_file *file, struct iopmem_err *err)
+{
+	return backing_sync(file->fd, file->path, err);
 }
 
 static int dir_layout_open(struct backing_file *file, struct iopmem_err *err)
@@ -212,52 +248,41 @@ static int dir_layout_open(struct backing_file *file, struct iopmem_err *err)
 		dir_lease_drop(file);
 		return ret;
 	}
-	pthread_mutex_lock(&file->lock);
-	file->growing = true;
-	file->committed = (uint64_t)st.st_size;
-	file->grown = file->committed;
-	pthread_mutex_unlock(&file->lock);
+	grow_begin(&file->grow, (uint64_t)st.st_size);
 	file->touched = false;
 	return 0;
 }
 
 static void dir_layout_close(struct backing_file *file)
 {
-	dir_grow_trim(file);
-	/* Remote writes through live mappings need not have moved mtime. */
-	if (file->touched && futimens(file->fd, NULL))
-		log_warn("'%s': update mtime: %s", file->path, strerror(errno));
+	grow_trim(&file->grow, NULL, NULL);
+	if (file->touched)
+		dir_touch(file);
 	file->touched = false;
-	pthread_mutex_lock(&file->lock);
-	file->growing = false;
-	pthread_mutex_unlock(&file->lock);
+	grow_end(&file->grow);
 	dir_lease_drop(file);
-}
-
-/* The memory went with mem_put; there is no mapping to forget. */
-static int dir_unmap(struct backing_file *file, struct range range, struct iopmem_err *err)
-{
-	(void)file;
-	(void)range;
-	(void)err;
-	return 0;
 }
 
 const struct backing_ops backing_dir_ops = {
 	.kind = "dir",
 	.export_open = dir_export_open,
+	.check_limits = dir_check_limits,
 	.export_info = dir_export_info,
 	.export_close = dir_export_close,
 	.orphans = dir_orphans,
 	.file_open = dir_file_open,
 	.file_close = dir_file_close,
+	.file_fd = dir_file_fd,
 	.file_stat = dir_file_stat,
 	.set_size = dir_set_size,
+	.allocate = dir_allocate,
+	.read = dir_read,
+	.write = dir_write,
+	.sync = dir_sync,
 	.layout_open = dir_layout_open,
 	.layout_close = dir_layout_close,
 	.map = dir_map,
 	.mem_get = dir_mem_get,
 	.mem_put = dir_mem_put,
-	.unmap = dir_unmap,
 	.commit = dir_commit,
 };

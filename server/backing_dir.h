@@ -8,13 +8,12 @@
 #include <sys/types.h>
 
 #include "backing.h"
+#include "backing_grow.h"
 #include "backing_priv.h"
-#include "store.h"
 
 struct backing_export {
 	struct backing_attr attr;	/* strings are ours */
 	int root_fd;			/* flock'ed: one server per export */
-	uint64_t dev, fsid;
 	uint32_t granule;
 	bool tmpfs;			/* a read fault of a hole allocates there */
 	struct store *store;
@@ -23,7 +22,7 @@ struct backing_export {
 	pid_t tid;			/* 0 until it runs */
 	bool stop;
 	pthread_mutex_t lock;		/* files, tid, stop, and of files what says so;
-					 * taken before file->lock, never held in on_break */
+					 * taken before grow.lock, never held in on_break */
 	pthread_cond_t changed;
 	struct backing_file *files;
 };
@@ -42,11 +41,7 @@ struct backing_file {
 	bool probe;			/* start-up test: no on_break */
 
 	bool touched;			/* RW-mapped since layout_open */
-	bool stored;			/* the store has a row */
-	pthread_mutex_t lock;		/* growing, committed, grown */
-	bool growing;			/* a layout is open: committed is the size */
-	uint64_t committed;
-	uint64_t grown;			/* size on disk as we left it */
+	struct backing_grow grow;
 };
 
 /* backing_dir_lease.c: leases, and the thread that hears of their breaks. */
@@ -62,13 +57,8 @@ void dir_lease_remove(struct backing_file *file);
 int dir_check_limits(const struct backing_attr *attr, struct iopmem_err *err);
 int dir_check_leases(struct backing_export *exp, struct iopmem_err *err);
 
-/* backing_dir_grow.c: sizes that are not committed yet. */
-int dir_grow_note(struct backing_file *file, uint64_t grown, uint64_t committed,
-		  struct iopmem_err *err);
-void dir_grow_trim(struct backing_file *file);
-int dir_grow_recover(struct backing_export *exp, struct iopmem_err *err);
-
 /* backing_dir_map.c */
+void dir_touch(struct backing_file *file);
 int dir_map(struct backing_file *file, struct range range, enum backing_iomode mode,
 	    struct backing_extent *ext, size_t *n, uint64_t *size, struct iopmem_err *err);
 int dir_mem_get(struct backing_file *file, struct range range, enum backing_iomode mode,

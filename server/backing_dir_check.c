@@ -50,7 +50,7 @@ int dir_check_limits(const struct backing_attr *attr, struct iopmem_err *err)
 	    (uint64_t)attr->recall_ms + FENCE_MARGIN_MS > (uint64_t)break_s * 1000)
 		return err_msg(err, EINVAL, "export '%s': a recall may take %u ms, but the"
 			       " kernel takes leases away after %ld ms"
-			       " (/proc/sys/fs/lease-break-time): it must be at least %d ms less",
+			       " (/proc/sys/fs/lease-break-time): recall-max-ms must be at least %d ms less",
 			       attr->name, attr->recall_ms, break_s * 1000, FENCE_MARGIN_MS);
 	return 0;
 }

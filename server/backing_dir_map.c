@@ -101,12 +101,12 @@ static int make_real(int fd, struct range r, uint64_t size)
 
 static int grow(struct backing_file *file, struct range r, struct iopmem_err *err)
 {
-	uint64_t before = file->grown;
+	uint64_t before = file->grow.grown;
 	struct stat st;
 	int ret;
 
 	if (r.end > before) {
-		ret = dir_grow_note(file, r.end, file->committed, err);
+		ret = grow_note(&file->grow, r.end, file->grow.committed, err);
 		if (ret)
 			return ret;
 	}
@@ -115,11 +115,8 @@ static int grow(struct backing_file *file, struct range r, struct iopmem_err *er
 	if (ret && !fstat(file->fd, &st) && (uint64_t)st.st_size > before &&
 	    ftruncate(file->fd, (off_t)before))
 		log_error("'%s': trim: %s", file->path, strerror(errno));
-	if (!fstat(file->fd, &st)) {
-		pthread_mutex_lock(&file->lock);
-		file->grown = (uint64_t)st.st_size;
-		pthread_mutex_unlock(&file->lock);
-	}
+	if (!fstat(file->fd, &st))
+		grow_set(&file->grow, (uint64_t)st.st_size);
 	if (ret)
 		return err_set(err, -ret, "'%s': allocate %llu bytes at %llu", file->path,
 			       (unsigned long long)range_len(r), (unsigned long long)r.offset);
@@ -143,6 +140,14 @@ static size_t put_extents(struct range r, uint64_t inside, enum backing_extent_s
 	return n;
 }
 
+/* Remote writes through live mappings need not have moved mtime. */
+void dir_touch(struct backing_file *file)
+{
+	if (futimens(file->fd, NULL))
+		log_warn("'%s': update mtime: %s", file->path, strerror(errno));
+	file->touched = true;
+}
+
 int dir_map(struct backing_file *file, struct range range, enum backing_iomode mode,
 	    struct backing_extent *ext, size_t *n, uint64_t *size, struct iopmem_err *err)
 {
@@ -153,12 +158,12 @@ int dir_map(struct backing_file *file, struct range range, enum backing_iomode m
 		return ret;
 	if (!dir_lease_intact(file))
 		return err_msg(err, EAGAIN, "'%s': the layout is broken", file->path);
-	inside = round_up_sat(file->committed, file->exp->granule);
+	inside = round_up_sat(file->grow.committed, file->exp->granule);
 	if (mode == BACKING_READ) {
 		range = range_intersect(range, (struct range){ 0, inside });
 		*n = range_empty(range) ? 0 :
 			put_extents(range, inside, BACKING_READ_DATA, ext, *n);
-		*size = file->committed;
+		*size = file->grow.committed;
 		return 0;
 	}
 	if (!file->writable)
@@ -166,11 +171,10 @@ int dir_map(struct backing_file *file, struct range range, enum backing_iomode m
 	ret = grow(file, range, err);
 	if (ret)
 		return ret;
-	if (!file->touched && futimens(file->fd, NULL))
-		log_warn("'%s': update mtime: %s", file->path, strerror(errno));
-	file->touched = true;
+	if (!file->touched)
+		dir_touch(file);
 	*n = put_extents(range, inside, BACKING_RW_DATA, ext, *n);
-	*size = file->committed;
+	*size = file->grow.committed;
 	return 0;
 }
 
@@ -184,9 +188,7 @@ int dir_mem_get(struct backing_file *file, struct range range, enum backing_iomo
 
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&file->lock);
-	limit = file->growing ? file->grown : 0;
-	pthread_mutex_unlock(&file->lock);
+	limit = grow_limit(&file->grow);
 	/* A touch of a page past EOF would be SIGBUS. */
 	if (range.end > round_up_sat(limit, file->exp->granule))
 		return err_msg(err, ERANGE, "'%s': [%llu, %llu) is not mapped", file->path,
@@ -206,7 +208,8 @@ int dir_mem_get(struct backing_file *file, struct range range, enum backing_iomo
 		munmap(addr, range_len(range));
 		return ret;
 	}
-	*src = (struct memsrc){ addr, file->fd, range.offset, range_len(range) };
+	*src = (struct memsrc){ addr, file->fd, range.offset, range_len(range),
+				 MEMSRC_PLAIN, -1 };
 	return 0;
 }
 
@@ -220,10 +223,10 @@ void dir_mem_put(struct backing_file *file, struct memsrc *src)
 static int check_commit(const struct backing_file *file, const struct range *ranges, size_t n,
 			uint64_t new_size, struct iopmem_err *err)
 {
-	uint64_t limit = round_up_sat(file->grown, file->exp->granule);
+	uint64_t limit = round_up_sat(file->grow.grown, file->exp->granule);
 	int ret;
 
-	if (!file->growing)
+	if (!file->grow.on)
 		return err_msg(err, ERANGE, "'%s': commit without a layout", file->path);
 	for (size_t i = 0; i < n; i++) {
 		ret = check_range(file, ranges[i], err);
@@ -236,10 +239,10 @@ static int check_commit(const struct backing_file *file, const struct range *ran
 				       file->path, (unsigned long long)ranges[i].offset,
 				       (unsigned long long)ranges[i].end);
 	}
-	if (new_size > file->grown && new_size > file->committed)
+	if (new_size > file->grow.grown && new_size > file->grow.committed)
 		return err_msg(err, ERANGE, "'%s': commit of size %llu, mapped up to %llu",
 			       file->path, (unsigned long long)new_size,
-			       (unsigned long long)file->grown);
+			       (unsigned long long)file->grow.grown);
 	return 0;
 }
 
@@ -251,16 +254,15 @@ int dir_commit(struct backing_file *file, const struct range *ranges, size_t n,
 
 	if (ret)
 		return ret;
+	if (new_size > file->grow.committed)
+		dir_touch(file);
 	if (fdatasync(file->fd))
 		return err_set(err, errno, "'%s': fdatasync", file->path);
-	if (new_size > file->committed) {
-		ret = dir_grow_note(file, file->grown, new_size, err);
+	if (new_size > file->grow.committed) {
+		ret = grow_commit(&file->grow, new_size, err);
 		if (ret)
 			return ret;
-		pthread_mutex_lock(&file->lock);
-		file->committed = new_size;
-		pthread_mutex_unlock(&file->lock);
 	}
-	*size = file->committed;
+	*size = file->grow.committed;
 	return 0;
 }

@@ -23,6 +23,7 @@
 
 static void exp_free(struct backing_export *exp)
 {
+	store_close(exp->store);
 	if (exp->dev_fd >= 0)
 		close(exp->dev_fd);
 	if (exp->root_fd >= 0)
@@ -72,6 +73,11 @@ static int xfs_export_open(const struct backing_attr *attr, struct backing_expor
 		ret = backing_check_state_dir(attr, exp->root_fd, err);
 	if (!ret)
 		ret = xfs_check_module(exp, err);
+	/* Also where nothing grows now: a server before this one may have used odp. */
+	if (!ret)
+		ret = store_open(attr->state_dir, &exp->store, err);
+	if (!ret)
+		ret = grow_recover(exp->store, attr->name, exp->root_fd, err);
 	if (!ret)
 		ret = xfs_check_files(exp, err);
 	if (!ret)
@@ -88,7 +94,7 @@ err_free:
 static void xfs_export_info(const struct backing_export *exp, struct backing_info *info)
 {
 	*info = (struct backing_info){
-		.kind = "xfs", .memory = "pin", .granule = exp->granule,
+		.kind = "xfs", .memory = exp->odp ? "odp" : exp->dmabuf ? "dmabuf" : "pin", .granule = exp->granule,
 		.durable = true, .has_addr = true,
 	};
 }
@@ -129,6 +135,7 @@ static int xfs_file_open(struct backing_export *exp, int path_fd, void *cookie,
 	ret = backing_open_inode(path_fd, file->path, &file->fd, &file->writable, err);
 	if (ret)
 		goto err_path;
+	grow_init(&file->grow, exp->store, exp->attr.name, file->path, file->fd);
 	pthread_mutex_lock(&exp->lock);
 	file->next = exp->files;
 	exp->files = file;
@@ -156,29 +163,84 @@ static void xfs_file_close(struct backing_file *file)
 		}
 	}
 	pthread_mutex_unlock(&file->exp->lock);
+	grow_fini(&file->grow);
 	close(file->fd);
 	free(file->path);
 	free(file);
 }
 
-/* XFS grows i_size at the commit only: what it says is committed. */
+static int xfs_file_fd(const struct backing_file *file)
+{
+	return file->fd;
+}
+
+/* With pin XFS grows i_size at the commit only: what it says is committed. */
 static int xfs_file_stat(struct backing_file *file, struct stat *st)
 {
-	return fstat(file->fd, st) ? -errno : 0;
+	if (fstat(file->fd, st))
+		return -errno;
+	st->st_size = (off_t)grow_size(&file->grow, (uint64_t)st->st_size);
+	return 0;
+}
+
+static int check_alone(const struct backing_file *file, const char *what,
+		       struct iopmem_err *err)
+{
+	if (!file->writable)
+		return err_set(err, EBADF, "'%s': %s", file->path, what);
+	/* Our own lease would be waited for, for ever. */
+	if (file->layout_fd >= 0)
+		return err_msg(err, EBUSY, "'%s': %s under a layout", file->path, what);
+	return 0;
 }
 
 static int xfs_set_size(struct backing_file *file, uint64_t size, struct iopmem_err *err)
 {
-	if (!file->writable)
-		return err_set(err, EBADF, "'%s': set size", file->path);
-	if (size > INT64_MAX)
-		return err_set(err, EFBIG, "'%s': set size", file->path);
-	/* Our own lease would be waited for, for ever. */
-	if (file->layout_fd >= 0)
-		return err_msg(err, EBUSY, "'%s': set size under a layout", file->path);
-	if (ftruncate(file->fd, (off_t)size) || fsync(file->fd))
-		return err_set(err, errno, "'%s': set size %llu", file->path,
-			       (unsigned long long)size);
+	int ret = check_alone(file, "set size", err);
+
+	return ret ? ret : backing_set_size(file->fd, file->path, size, err);
+}
+
+static int xfs_allocate(struct backing_file *file, struct range range, bool punch,
+			struct iopmem_err *err)
+{
+	int ret = check_alone(file, punch ? "punch" : "allocate", err);
+
+	return ret ? ret : backing_allocate(file->fd, file->path, range, punch, err);
+}
+
+static int xfs_write(struct backing_file *file, const void *buf, size_t *n, uint64_t offset,
+		     struct iopmem_err *err)
+{
+	int ret = check_alone(file, "write", err);
+
+	return ret ? ret : backing_write(file->fd, file->path, buf, n, offset, err);
+}
+
+static int xfs_read(struct backing_file *file, void *buf, size_t *n, uint64_t offset, bool *eof,
+		    struct iopmem_err *err)
+{
+	struct stat st;
+	int ret = xfs_file_stat(file, &st);
+
+	if (ret)
+		return err_set(err, -ret, "'%s': stat", file->path);
+	return backing_read(file->fd, file->path, (uint64_t)st.st_size, buf, n, offset, eof, err);
+}
+
+static int xfs_sync(struct backing_file *file, struct iopmem_err *err)
+{
+	return backing_sync(file->fd, file->path, err);
+}
+
+/* Under the lease: the size stays what it is. */
+static int begin_growing(struct backing_file *file, struct iopmem_err *err)
+{
+	struct stat st;
+
+	if (fstat(file->fd, &st))
+		return err_set(err, errno, "'%s': stat", file->path);
+	grow_begin(&file->grow, (uint64_t)st.st_size);
 	return 0;
 }
 
@@ -191,8 +253,11 @@ static int xfs_layout_open(struct backing_file *file, struct iopmem_err *err)
 		return fd;
 	file->layout_fd = fd;
 	file->wrote = file->bumped = false;
-	ret = xfs_watch_add(file, err);
+	ret = file->exp->odp ? begin_growing(file, err) : 0;
+	if (!ret)
+		ret = xfs_watch_add(file, err);
 	if (ret) {
+		grow_end(&file->grow);
 		close(fd);
 		file->layout_fd = -1;
 	}
@@ -201,6 +266,9 @@ static int xfs_layout_open(struct backing_file *file, struct iopmem_err *err)
 
 static void xfs_layout_close(struct backing_file *file)
 {
+	/* Under the lease: who waits for it to change the size comes after us. */
+	grow_trim(&file->grow, xfs_odp_trim, file);
+	grow_end(&file->grow);
 	/* No memory is out any more, so the inode lock is free for us. */
 	if (file->wrote)
 		xfs_bump_mtime(file);
@@ -218,8 +286,13 @@ const struct backing_ops backing_xfs_ops = {
 	.orphans = xfs_orphans,
 	.file_open = xfs_file_open,
 	.file_close = xfs_file_close,
+	.file_fd = xfs_file_fd,
 	.file_stat = xfs_file_stat,
 	.set_size = xfs_set_size,
+	.allocate = xfs_allocate,
+	.read = xfs_read,
+	.write = xfs_write,
+	.sync = xfs_sync,
 	.layout_open = xfs_layout_open,
 	.layout_close = xfs_layout_close,
 	.map = xfs_map,

@@ -65,18 +65,6 @@ int xfs_layout_ioctl(struct backing_export *exp, int fd, const char *path,
 	return arg.layout_fd;
 }
 
-static int check_caps(const struct iopmem_info *info, struct iopmem_err *err)
-{
-	if (info->caps & IOPMEM_CAP_PIN)
-		return 0;
-	if (!(info->caps & IOPMEM_CAP_BUSY_HOOK))
-		return err_msg(err, EOPNOTSUPP, "iopmem module %.32s: memory of a card cannot be"
-			       " pinned: kprobes are off, so a local truncate would hang"
-			       " (see the kernel log)", info->module);
-	return err_msg(err, EOPNOTSUPP, "iopmem module %.32s: memory of a card cannot be pinned"
-		       " on this kernel (see the kernel log)", info->module);
-}
-
 int xfs_check_module(struct backing_export *exp, struct iopmem_err *err)
 {
 	struct iopmem_info info = { .size = sizeof(info), .version = IOPMEM_UAPI_VERSION };
@@ -100,7 +88,9 @@ int xfs_check_module(struct backing_export *exp, struct iopmem_err *err)
 		return err_msg(err, EPROTO, "iopmem module %.32s: granule %llu", info.module,
 			       (unsigned long long)info.granule);
 	exp->granule = (uint32_t)info.granule;
-	return check_caps(&info, err);
+	exp->caps = info.caps;
+	snprintf(exp->module, sizeof(exp->module), "%.32s", info.module);
+	return 0;
 }
 
 static int check_partition(const struct backing_export *exp, struct iopmem_err *err)
@@ -132,7 +122,10 @@ static int check_dax(const struct backing_export *exp, int fd, struct iopmem_err
 	return 0;
 }
 
-/* A new file tells what the mount options do not: is it DAX, is it ours to lease? */
+/*
+ * A new file tells what the mount options do not: is it DAX, is it ours to lease?  And what
+ * memory its layout can be.
+ */
 int xfs_check_files(struct backing_export *exp, struct iopmem_err *err)
 {
 	int fd, layout_fd, ret;
@@ -144,10 +137,10 @@ int xfs_check_files(struct backing_export *exp, struct iopmem_err *err)
 		return err_msg(err, EOPNOTSUPP, "export '%s': the block device of '%s' is not an"
 			       " iopmem card", exp->attr.name, exp->attr.path);
 	fd = open(exp->attr.path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EROFS) {
-		log_info("export '%s': read-only file system, layouts not tested",
-			 exp->attr.name);
-		return 0;
+	/* What is there can be served all the same. */
+	if (fd < 0 && (errno == EROFS || errno == ENOSPC || errno == EDQUOT)) {
+		log_info("export '%s': layouts not tested: %s", exp->attr.name, strerror(errno));
+		return xfs_choose_memory(exp, -1, err);
 	}
 	if (fd < 0)
 		return err_set(err, errno, "export '%s': create a test file in '%s'",
@@ -155,9 +148,8 @@ int xfs_check_files(struct backing_export *exp, struct iopmem_err *err)
 	ret = check_dax(exp, fd, err);
 	if (!ret) {
 		layout_fd = xfs_layout_ioctl(exp, fd, exp->attr.path, err);
-		if (layout_fd < 0)
-			ret = layout_fd;
-		else
+		ret = layout_fd < 0 ? layout_fd : xfs_choose_memory(exp, layout_fd, err);
+		if (layout_fd >= 0)
 			close(layout_fd);
 	}
 	close(fd);

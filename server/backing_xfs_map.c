@@ -181,6 +181,8 @@ int xfs_map(struct backing_file *file, struct range range, enum backing_iomode m
 
 	if (ret)
 		return ret;
+	if (file->exp->odp)
+		return xfs_odp_map(file, range, mode, ext, n, size, err);
 	/* No local write moves EOF while the lease holds; MAP fails when it does not. */
 	if (fstat(file->fd, &st))
 		return err_set(err, errno, "'%s': stat", file->path);
@@ -208,7 +210,7 @@ int xfs_unmap(struct backing_file *file, struct range range, struct iopmem_err *
 	struct iopmem_unmap arg = { .size = sizeof(arg), .offset = range.offset };
 	int ret = check_range(file, range, err);
 
-	if (ret)
+	if (ret || file->exp->odp)	/* odp: the memory went with mem_put */
 		return ret;
 	arg.length = range_len(range);
 	while (ioctl(file->layout_fd, IOPMEM_IOC_UNMAP, &arg))
@@ -237,6 +239,10 @@ int xfs_mem_get(struct backing_file *file, struct range range, enum backing_iomo
 
 	if (ret)
 		return ret;
+	if (file->exp->odp)
+		return xfs_odp_mem_get(file, range, mode, src, err);
+	if (file->exp->dmabuf)
+		return xfs_dmabuf_mem_get(file, range, mode, src, err);
 	addr = mmap(NULL, range_len(range), prot, MAP_SHARED, file->layout_fd,
 		    (off_t)range.offset);
 	if (addr == MAP_FAILED)
@@ -244,17 +250,19 @@ int xfs_mem_get(struct backing_file *file, struct range range, enum backing_iomo
 			       (unsigned long long)range_len(range),
 			       (unsigned long long)range.offset);
 	count_mems(file, 1);
-	*src = (struct memsrc){ addr, file->layout_fd, range.offset, range_len(range) };
+	*src = (struct memsrc){ addr, file->layout_fd, range.offset, range_len(range),
+				MEMSRC_PLAIN, -1 };
 	return 0;
 }
 
 void xfs_mem_put(struct backing_file *file, struct memsrc *src)
 {
-	if (!src->addr)
-		return;
-	if (munmap(src->addr, src->length))
+	if (src->kind == MEMSRC_DMABUF && close(src->dmabuf))
+		log_error("'%s': close a dma-buf: %s", file->path, strerror(errno));
+	if (src->addr && munmap(src->addr, src->length))
 		log_error("'%s': munmap: %s", file->path, strerror(errno));
-	count_mems(file, -1);
+	if (src->addr && src->kind == MEMSRC_PLAIN)
+		count_mems(file, -1);
 	*src = (struct memsrc){ .fd = -1 };
 }
 
@@ -284,6 +292,8 @@ int xfs_commit(struct backing_file *file, const struct range *ranges, size_t n,
 
 	if (file->layout_fd < 0)
 		return err_msg(err, ERANGE, "'%s': commit without a layout", file->path);
+	if (file->exp->odp)
+		return xfs_odp_commit(file, ranges, n, new_size, size, err);
 	do {
 		size_t part = n - done < COMMIT_RANGES ? n - done : COMMIT_RANGES;
 		bool last = done + part == n;

@@ -1,161 +1,141 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ini.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "hosts.h"
+#include "sec.h"
+
+/* Below what the kernel gives a "dir" export (fs.lease-break-time, 45 s by default). */
+#define RECALL_MAX_MS 40000
 
 void config_init(struct config *cfg)
 {
 	memset(cfg, 0, sizeof(*cfg));
 	snprintf(cfg->listen, sizeof(cfg->listen), "127.0.0.1:%d", CONFIG_DEFAULT_PORT);
 	strcpy(cfg->fabric, "auto");
-	strcpy(cfg->state_dir, "/var/lib/iopmem");
+	strcpy(cfg->state_dir, CONFIG_DEFAULT_STATE_DIR);
+	cfg->probe = PROBE_REQUIRE;
 	cfg->lease_ms = 20000;
 	cfg->recall_ms = 20000;
+	cfg->hold_ms = 20;
 	cfg->max_grant = 64ULL << 20;
+	cfg->courtesy_ms = 600000;
 	cfg->max_connections = 512;
+	cfg->max_clients = 1024;
+	cfg->max_regions = 1 << 20;
+	cfg->client_opens = 4096;
+	cfg->client_segments = 65536;
+	cfg->client_regions = 65536;
+	cfg->client_bytes = 1ULL << 40;
+	cfg->client_calls = 64;
+	cfg->client_events = 65536;
+	cfg->client_tombstones = 1024;
 	cfg->fs_threads = 8;
 	cfg->log_level = LOG_LEVEL_INFO;
 }
 
-static int copy_text(char *dst, size_t size, const char *value, const char *what,
-		     struct iopmem_err *err)
+uint32_t config_recall_max(const struct config *cfg)
 {
-	if (!*value || strlen(value) >= size)
-		return err_msg(err, EINVAL, "%s: '%s' is empty or too long", what, value);
-	strcpy(dst, value);
-	return 0;
+	uint32_t max = cfg->recall_ms <= RECALL_MAX_MS / 2 ? 2 * cfg->recall_ms : RECALL_MAX_MS;
+
+	if (cfg->recall_max_ms)
+		max = cfg->recall_max_ms;
+	return max > cfg->recall_ms ? max : cfg->recall_ms;
 }
 
-static int parse_u64(const char *value, uint64_t min, uint64_t max, const char *what,
-		     uint64_t *out, struct iopmem_err *err)
+#define SERVER(opt, kind, field, lo, hi, names, live) \
+	{ opt, kind, offsetof(struct config, field), lo, hi, names, live }
+#define SERVER_TEXT(opt, kind, field) \
+	SERVER(opt, kind, field, 0, sizeof(((struct config *)0)->field) - 1, NULL, false)
+#define EXPORT(opt, kind, field, lo, hi, names, live) \
+	{ opt, kind, offsetof(struct config_export, field), lo, hi, names, live }
+
+static const char *const fabrics[] = { "auto", "tcp", "verbs", NULL };
+static const char *const probes[] = { "require", "warn", "off", NULL };
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const backings[] = { "auto", "xfs", "dir", NULL };
+static const char *const memories[] = { "auto", "pin", "odp", "dmabuf", NULL };
+static const char *const squashes[] = { "root", "none", "all", NULL };
+
+const struct config_option config_server_options[] = {
+	SERVER_TEXT("listen", CONFIG_TEXT, listen),
+	SERVER("fabric", CONFIG_WORD, fabric, 0, 15, fabrics, false),
+	SERVER_TEXT("fabric-listen", CONFIG_TEXT, fabric_listen),
+	SERVER("probe", CONFIG_CHOICE, probe, 0, 0, probes, false),
+	SERVER_TEXT("state-dir", CONFIG_PATH, state_dir),
+	SERVER_TEXT("admin-socket", CONFIG_PATH, admin_socket),
+	SERVER_TEXT("admin-group", CONFIG_TEXT, admin_group),
+	SERVER_TEXT("metrics-listen", CONFIG_TEXT, metrics_listen),
+	SERVER("lease-ms", CONFIG_NUMBER32, lease_ms, 1000, 3600000, NULL, true),
+	SERVER("recall-ms", CONFIG_NUMBER32, recall_ms, 100, 3600000, NULL, true),
+	SERVER("recall-max-ms", CONFIG_NUMBER32, recall_max_ms, 0, 3600000, NULL, true),
+	SERVER("hold-ms", CONFIG_NUMBER32, hold_ms, 0, 60000, NULL, true),
+	SERVER("courtesy-ms", CONFIG_NUMBER32, courtesy_ms, 0, 604800000, NULL, true),
+	SERVER("max-grant", CONFIG_NUMBER64, max_grant, 1 << 20, 1ULL << 40, NULL, true),
+	SERVER("max-connections", CONFIG_NUMBER32, max_connections, 4, 3000, NULL, false),
+	SERVER("max-clients", CONFIG_NUMBER32, max_clients, 1, 1 << 20, NULL, true),
+	SERVER("max-regions", CONFIG_NUMBER32, max_regions, 1, 1 << 30, NULL, true),
+	SERVER("client-opens", CONFIG_NUMBER32, client_opens, 1, 1 << 20, NULL, true),
+	SERVER("client-segments", CONFIG_NUMBER32, client_segments, 1, 1 << 30, NULL, true),
+	SERVER("client-regions", CONFIG_NUMBER32, client_regions, 1, 1 << 30, NULL, true),
+	SERVER("client-bytes", CONFIG_NUMBER64, client_bytes, 1 << 20, 1ULL << 60, NULL, true),
+	SERVER("client-calls", CONFIG_NUMBER32, client_calls, 2, 1 << 20, NULL, true),
+	SERVER("client-events", CONFIG_NUMBER32, client_events, 1, 1 << 30, NULL, true),
+	SERVER("client-tombstones", CONFIG_NUMBER32, client_tombstones, 0, 1 << 20, NULL, true),
+	SERVER("fs-threads", CONFIG_NUMBER32, fs_threads, 1, 256, NULL, false),
+	SERVER_TEXT("keytab", CONFIG_PATH, keytab),
+	SERVER("log-level", CONFIG_CHOICE, log_level, 0, 0, levels, true),
+	{ 0 },
+};
+
+const struct config_option config_export_options[] = {
+	EXPORT("path", CONFIG_PATH, path, 0, 4096, NULL, false),
+	EXPORT("backing", CONFIG_WORD, backing, 0, 15, backings, false),
+	EXPORT("memory", CONFIG_WORD, memory, 0, 7, memories, false),
+	EXPORT("read-only", CONFIG_BOOL, read_only, 0, 0, NULL, true),
+	EXPORT("hosts", CONFIG_TEXT, hosts, 0, 4096, NULL, true),
+	EXPORT("sec", CONFIG_TEXT, sec, 0, 63, NULL, true),
+	EXPORT("secure", CONFIG_BOOL, secure, 0, 0, NULL, true),
+	EXPORT("squash", CONFIG_CHOICE, squash, 0, 0, squashes, true),
+	EXPORT("anon-uid", CONFIG_NUMBER32, anon_uid, 0, UINT32_MAX - 1, NULL, true),
+	EXPORT("anon-gid", CONFIG_NUMBER32, anon_gid, 0, UINT32_MAX - 1, NULL, true),
+	{ 0 },
+};
+
+static const struct config_option *find_option(const struct config_option *o, const char *name)
 {
-	char *end;
-	unsigned long long v;
-
-	errno = 0;
-	v = strtoull(value, &end, 10);
-	if (errno || end == value || *end || *value == '-' || v < min || v > max)
-		return err_msg(err, EINVAL, "%s: '%s' is not a number from %llu to %llu",
-			       what, value, (unsigned long long)min, (unsigned long long)max);
-	*out = v;
-	return 0;
-}
-
-static int parse_u32(const char *value, uint32_t min, uint32_t max, const char *what,
-		     uint32_t *out, struct iopmem_err *err)
-{
-	uint64_t v;
-	int rc = parse_u64(value, min, max, what, &v, err);
-
-	if (!rc)
-		*out = (uint32_t)v;
-	return rc;
-}
-
-static int parse_choice(const char *value, const char *const *names, const char *what,
-			int *out, struct iopmem_err *err)
-{
-	char list[128] = "";
-	int i;
-
-	for (i = 0; names[i]; i++) {
-		if (!strcmp(value, names[i])) {
-			*out = i;
-			return 0;
-		}
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-			 i ? ", " : "", names[i]);
-	}
-	return err_msg(err, EINVAL, "%s: '%s' is none of: %s", what, value, list);
+	while (o->name && strcmp(o->name, name))
+		o++;
+	return o->name ? o : NULL;
 }
 
 static int set_export(struct config_export *e, const char *name, const char *value,
 		      struct iopmem_err *err)
 {
-	static const char *const backings[] = { "auto", "xfs", "dir", NULL };
-	static const char *const bools[] = { "no", "yes", NULL };
-	static const char *const squashes[] = { "root", "none", "all", NULL };
+	const struct config_option *o = find_option(config_export_options, name);
 	char what[128];
-	uint32_t id;
-	int i, rc;
 
 	snprintf(what, sizeof(what), "export '%.64s': %.40s", e->name, name);
-	if (!strcmp(name, "path")) {
-		if (*value != '/')
-			return err_msg(err, EINVAL, "%s: '%s' is not absolute", what, value);
-		return copy_text(e->path, sizeof(e->path), value, what, err);
-	}
-	if (!strcmp(name, "backing")) {
-		rc = parse_choice(value, backings, what, &i, err);
-		if (!rc)
-			strcpy(e->backing, backings[i]);
-		return rc;
-	}
-	if (!strcmp(name, "read-only")) {
-		rc = parse_choice(value, bools, what, &i, err);
-		if (!rc)
-			e->read_only = i;
-		return rc;
-	}
-	if (!strcmp(name, "squash")) {
-		rc = parse_choice(value, squashes, what, &i, err);
-		if (!rc)
-			e->squash = (enum squash)i;
-		return rc;
-	}
-	if (!strcmp(name, "anon-uid") || !strcmp(name, "anon-gid")) {
-		rc = parse_u32(value, 0, UINT32_MAX - 1, what, &id, err);
-		if (!rc && name[5] == 'u')
-			e->anon_uid = id;
-		else if (!rc)
-			e->anon_gid = id;
-		return rc;
-	}
-	return err_msg(err, EINVAL, "%s: unknown option", what);
+	return o ? config_option_set(o, e, value, what, err) :
+		   err_msg(err, EINVAL, "%s: unknown option", what);
 }
 
 static int set_server(struct config *cfg, const char *name, const char *value,
 		      struct iopmem_err *err)
 {
-	static const char *const fabrics[] = { "auto", "tcp", "verbs", NULL };
-	static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
-	int i, rc;
+	const struct config_option *o = find_option(config_server_options, name);
 
-	if (!strcmp(name, "listen"))
-		return copy_text(cfg->listen, sizeof(cfg->listen), value, name, err);
-	if (!strcmp(name, "fabric-listen"))
-		return copy_text(cfg->fabric_listen, sizeof(cfg->fabric_listen), value, name, err);
-	if (!strcmp(name, "state-dir")) {
-		if (*value != '/')
-			return err_msg(err, EINVAL, "state-dir: '%s' is not absolute", value);
-		return copy_text(cfg->state_dir, sizeof(cfg->state_dir), value, name, err);
-	}
-	if (!strcmp(name, "fabric")) {
-		rc = parse_choice(value, fabrics, name, &i, err);
-		if (!rc)
-			strcpy(cfg->fabric, fabrics[i]);
-		return rc;
-	}
-	if (!strcmp(name, "log-level"))
-		return parse_choice(value, levels, name, &cfg->log_level, err);
-	if (!strcmp(name, "lease-ms"))
-		return parse_u32(value, 1000, 3600000, name, &cfg->lease_ms, err);
-	if (!strcmp(name, "recall-ms"))
-		return parse_u32(value, 100, 3600000, name, &cfg->recall_ms, err);
-	if (!strcmp(name, "max-grant"))
-		return parse_u64(value, 1 << 20, 1ULL << 40, name, &cfg->max_grant, err);
-	if (!strcmp(name, "max-connections"))
-		return parse_u32(value, 4, 3000, name, &cfg->max_connections, err);
-	if (!strcmp(name, "fs-threads"))
-		return parse_u32(value, 1, 256, name, &cfg->fs_threads, err);
-	return err_msg(err, EINVAL, "unknown option '%s'", name);
+	return o ? config_option_set(o, cfg, value, name, err) :
+		   err_msg(err, EINVAL, "unknown option '%s'", name);
 }
 
 static struct config_export *find_export(struct config *cfg, const char *name,
@@ -180,6 +160,7 @@ static struct config_export *find_export(struct config *cfg, const char *name,
 	e = &cfg->exports[cfg->nr_exports++];
 	strcpy(e->name, name);
 	strcpy(e->backing, "auto");
+	strcpy(e->sec, "sys");
 	e->anon_uid = 65534;
 	e->anon_gid = 65534;
 	return e;
@@ -280,24 +261,86 @@ int config_load(struct config *cfg, const char *path, struct iopmem_err *err)
 	return 0;
 }
 
+/* The name of the option is known here, nothing is open yet. */
+static int check_address(const char *option, const char *text, bool numeric,
+			 struct iopmem_err *err)
+{
+	struct iopmem_err why = { 0 };
+	unsigned char address[16];
+	uint16_t port;
+	char host[64];
+
+	if (config_split_address(text, host, sizeof(host), &port, &why))
+		return err_msg(err, why.code, "%s '%s': %s", option, text, why.text);
+	if (numeric && inet_pton(AF_INET, host, address) != 1 &&
+	    inet_pton(AF_INET6, host, address) != 1)
+		return err_msg(err, EINVAL, "%s '%s': not a numeric address", option, text);
+	return 0;
+}
+
+static int check_export(const struct config_export *e, struct iopmem_err *err)
+{
+	struct iopmem_err why = { 0 };
+	struct hosts *hosts = NULL;
+	uint32_t mask;
+	int rc;
+
+	if (!e->path[0])
+		return err_msg(err, EINVAL, "export '%s': has no path", e->name);
+	rc = hosts_parse(e->hosts, &hosts, &why);
+	hosts_free(hosts);
+	if (!rc)
+		rc = sec_parse(e->sec, &mask, &why);
+	return rc ? err_msg(err, why.code, "export '%s': %s", e->name, why.text) : 0;
+}
+
+void config_metrics_address(const struct config *cfg, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s", cfg->metrics_listen[0] == ':' ? "127.0.0.1" : "",
+		 cfg->metrics_listen);
+}
+
 int config_check(const struct config *cfg, struct iopmem_err *err)
 {
+	char metrics[sizeof(cfg->metrics_listen) + 16];
 	unsigned int i;
+	int rc = 0;
 
 	if (!cfg->nr_exports)
 		return err_msg(err, EINVAL, "no export: give --export NAME=PATH or a configuration file");
-	for (i = 0; i < cfg->nr_exports; i++)
-		if (!cfg->exports[i].path[0])
-			return err_msg(err, EINVAL, "export '%s': has no path", cfg->exports[i].name);
-	return 0;
+	for (i = 0; i < cfg->nr_exports && !rc; i++)
+		rc = check_export(&cfg->exports[i], err);
+	if (!rc)
+		rc = check_address("listen", cfg->listen, true, err);
+	if (!rc && cfg->fabric_listen[0])
+		rc = check_address("fabric-listen", cfg->fabric_listen, false, err);
+	config_metrics_address(cfg, metrics, sizeof(metrics));
+	if (!rc && cfg->metrics_listen[0])
+		rc = check_address("metrics-listen", metrics, true, err);
+	return rc;
+}
+
+void config_print(const struct config *cfg, FILE *out)
+{
+	const struct config_option *o;
+	unsigned int i;
+
+	fputs("[server]\n", out);
+	for (o = config_server_options; o->name; o++)
+		config_option_print(o, cfg, out);
+	for (i = 0; i < cfg->nr_exports; i++) {
+		fprintf(out, "\n[export %s]\n", cfg->exports[i].name);
+		for (o = config_export_options; o->name; o++)
+			config_option_print(o, &cfg->exports[i], out);
+	}
 }
 
 int config_split_address(const char *text, char *host, size_t host_size,
 			 uint16_t *port, struct iopmem_err *err)
 {
 	const char *end, *colon;
-	uint32_t p = 0;
-	int rc;
+	unsigned long p;
+	char *stop;
 
 	if (*text == '[') {
 		end = strchr(++text, ']');
@@ -314,9 +357,10 @@ int config_split_address(const char *text, char *host, size_t host_size,
 	if ((size_t)(end - text) >= host_size)
 		return err_msg(err, EINVAL, "address '%s': too long", text);
 	if (colon) {
-		rc = parse_u32(colon + 1, 0, 65535, "port", &p, err);
-		if (rc)
-			return rc;
+		p = strtoul(colon + 1, &stop, 10);
+		if (colon[1] < '0' || colon[1] > '9' || *stop || p > 65535)
+			return err_msg(err, EINVAL, "port: '%s' is not a number from 0 to 65535",
+				       colon + 1);
 		*port = (uint16_t)p;
 	}
 	memcpy(host, text, (size_t)(end - text));

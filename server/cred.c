@@ -2,11 +2,13 @@
 #include "cred.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "iopmem_rpc.h"
 
 /* The raw system call changes this thread only; glibc's would change them all. */
 static int thread_setgroups(unsigned int n, const gid_t *groups)
@@ -38,4 +40,17 @@ void cred_leave(void)
 	setfsgid(getegid());
 	if (thread_setgroups(0, NULL))
 		log_error("give up a caller's groups: setgroups failed");
+}
+
+int cred_access(int fd, uint32_t access)
+{
+	int mode = (access & IOPMEM_ACCESS_READ ? R_OK : 0) |
+		   (access & IOPMEM_ACCESS_WRITE ? W_OK : 0);
+
+	return syscall(SYS_faccessat2, fd, "", mode, AT_EMPTY_PATH | AT_EACCESS) ? -errno : 0;
+}
+
+uid_t cred_uid(const struct cred *cred)
+{
+	return geteuid() ? geteuid() : cred->uid;
 }

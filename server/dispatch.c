@@ -1,164 +1,76 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/* Calls from their arguments to their reply; slots. */
 #include "dispatch.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <rpc/rpc.h>
-#include <rpc/rpc_com.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uthash.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "call.h"
 #include "client.h"
-#include "listener.h"
+#include "conn.h"
+#include "gss.h"
+#include "open.h"
+#include "rpc_msg.h"
 
-#define RECORD_MAX (64 * 1024)		/* a request */
 #define REPLY_MAX (256 * 1024)
-#define UNREAD_MAX (64 * 1024)		/* of replies a peer has not read */
 
-struct conn {
-	SVCXPRT *xprt;
-	int fd;
-	const struct xp_ops *orig_ops;
-	struct xp_ops ops;
-	struct call *call;		/* in progress */
-	UT_hash_handle hh;		/* by fd */
-};
-
-#define XDR(fn) ((xdrproc_t)(void (*)(void))(fn))
-#define OP(NAME, name, args, res, flags) \
-	[IOPMEM_PROC_##NAME] = { #NAME, op_##name, XDR(xdr_iopmem_##args##_args), \
-				 XDR(xdr_iopmem_##res##_res), \
-				 sizeof(iopmem_##args##_args), flags }
-
-static const struct op ops[] = {
-	OP(EXCHANGE_ID, exchange_id, exchange_id, exchange_id, 0),
-	OP(RENEW, renew, client, status, OP_CLIENT),
-	OP(DESTROY_CLIENTID, destroy_clientid, client, status, OP_CLIENT),
-	OP(GETDEVICEINFO, getdeviceinfo, getdeviceinfo, getdeviceinfo, OP_CLIENT),
-	OP(LOOKUP, lookup, path, attr, OP_CLIENT),
-	OP(OPEN, open, open, open, OP_CLIENT | OP_SEQ),
-	OP(CREATE, create, create, open, OP_CLIENT | OP_SEQ),
-	OP(CLOSE, close, stateid, status, OP_CLIENT | OP_SEQ),
-	OP(GETATTR, getattr, stateid, attr, OP_CLIENT),
-	OP(SETSIZE, setsize, setsize, attr, OP_CLIENT | OP_SEQ),
-	OP(REMOVE, remove, path, status, OP_CLIENT | OP_SEQ),
-	OP(READDIR, readdir, readdir, readdir, OP_CLIENT),
-	OP(MKDIR, mkdir, mkdir, attr, OP_CLIENT | OP_SEQ),
-	OP(LAYOUTGET, layoutget, layoutget, layoutget, OP_CLIENT | OP_SEQ),
-	OP(LAYOUTCOMMIT, layoutcommit, layoutcommit, layoutcommit, OP_CLIENT | OP_SEQ),
-	OP(LAYOUTRETURN, layoutreturn, layoutreturn, layoutreturn, OP_CLIENT | OP_SEQ),
-	OP(EVENT_WAIT, event_wait, event_wait, event_wait, OP_CLIENT),
-};
-
-/* libtirpc's dispatch callback takes no argument: the one server of this process. */
 static struct server *the_server;
-static struct conn *conns;
-static int listen_fd = -1;
 
 struct blob {
 	void *data;
 	uint32_t len;
 };
 
-static bool_t xdr_blob(XDR *xdrs, struct blob *blob)
-{
-	return xdr_opaque(xdrs, blob->data, blob->len);
-}
-
-static struct conn *conn_of_fd(int fd)
-{
-	struct conn *conn;
-
-	HASH_FIND_INT(conns, &fd, conn);
-	return conn;
-}
-
-/* libtirpc frees the transport: whatever is still being worked on has no peer. */
-static void conn_destroyed(SVCXPRT *xprt)
-{
-	struct conn *conn = conn_of_fd(xprt->xp_fd);
-	struct call *call = conn->call;
-
-	HASH_DEL(conns, conn);
-	xprt->xp_ops = conn->orig_ops;
-	SVC_DESTROY(xprt);
-	if (call) {
-		call->conn = NULL;
-		if (call->lost)
-			call->lost(call);
-	}
-	free(conn);
-}
-
-static struct conn *conn_get(SVCXPRT *xprt)
-{
-	struct conn *conn = conn_of_fd(xprt->xp_fd);
-	int on = 1, size = 4 * REPLY_MAX;
-
-	if (conn)
-		return conn;
-	conn = calloc(1, sizeof(*conn));
-	if (!conn)
-		return NULL;
-	conn->xprt = xprt;
-	conn->fd = xprt->xp_fd;
-	conn->orig_ops = xprt->xp_ops;
-	conn->ops = *xprt->xp_ops;
-	conn->ops.xp_destroy = conn_destroyed;
-	xprt->xp_ops = &conn->ops;
-	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	listener_keepalive(conn->fd);
-	setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	HASH_ADD_INT(conns, fd, conn);
-	return conn;
-}
-
-/* The peer breaks the rules: its next receive fails, which destroys the transport. */
-static void conn_kill(struct conn *conn, const char *why)
-{
-	log_warn("connection %d: %s, closed", conn->fd, why);
-	shutdown(conn->fd, SHUT_RDWR);
-}
-
 static void call_free(struct call *call)
 {
+	call_wait_end(call);
 	if (call->client)
 		call->client->calls--;
 	if (call->args) {
 		xdr_free(call->op->xdr_args, call->args);
 		free(call->args);
 	}
+	gss_put(&call->gss);
 	free(call);
 }
 
-/* Sends bytes unless the peer has stopped reading: write_vc would spin on it. */
-static void conn_send(struct conn *conn, struct blob *blob, bool deferred)
+static void send_result(struct conn *conn, uint32_t xid, const struct gss_call *gc,
+			const struct blob *blob)
 {
-	int unread = 0;
-	bool ok;
+	static char buf[RPC_MSG_HEAD_MAX + REPLY_MAX + GSS_OVERHEAD_MAX];
+	struct rpc_msg_auth verf, *v = NULL;
+	char verf_body[MAX_AUTH_BYTES];
+	size_t head, n = blob->len;
 
-	conn->call = NULL;
-	if (!ioctl(conn->fd, SIOCOUTQ, &unread) && unread > UNREAD_MAX) {
-		conn_kill(conn, "peer does not read its replies");
-		ok = false;
-	} else {
-		ok = svc_sendreply(conn->xprt, XDR(xdr_blob), (char *)blob);
+	if (gc->ctx) {
+		if (!gss_verifier(gc, verf_body, &verf))
+			return conn_kill(conn, "its krb5 context has expired");
+		v = &verf;
 	}
-	/* Within libtirpc's own receive loop it notices by itself. */
-	if (!ok && deferred)
-		SVC_DESTROY(conn->xprt);
+	head = rpc_msg_success(xid, v, buf);
+	if (gc->ctx && gc->service != GSS_SERVICE_NONE) {
+		n = gss_wrap_result(gc, blob->data, blob->len, buf + head, sizeof(buf) - head);
+		if (!n)
+			return conn_kill(conn, "its krb5 context has expired");
+	} else {
+		memcpy(buf + head, blob->data, blob->len);
+	}
+	conn_send(conn, buf, head + n);
 }
 
-static bool in_dispatch;
+/* The connection is free for its next call. */
+static void reply_blob(struct call *call, const struct blob *blob)
+{
+	struct conn *conn = call->conn;
+
+	call->conn = NULL;
+	conn->call = NULL;
+	send_result(conn, call->xid, &call->gss, blob);
+}
 
 static void encode(struct call *call, struct blob *blob)
 {
@@ -193,19 +105,24 @@ static void slot_finish(struct call *call, const struct blob *blob)
 void call_reply(struct call *call)
 {
 	struct client *client = call->client;
+	struct conn *conn = call->conn;
 	struct blob blob;
 
 	encode(call, &blob);
+	metrics_call(&call->srv->metrics, call->op->proc, call->res.status,
+		     clock_us() - call->started_us);
 	xdr_free(call->op->xdr_res, &call->res);
 	if (client && (call->op->flags & OP_SEQ))
 		slot_finish(call, &blob);
 	if (client)
 		client_renew(client);
-	if (call->conn)
-		conn_send(call->conn, &blob, !in_dispatch);
+	if (conn)
+		reply_blob(call, &blob);
 	call_free(call);
 	if (client && client->dying)
 		client_progress(client);
+	if (conn)
+		conn_resume(conn);
 }
 
 void call_status(struct call *call, enum iopmem_status status)
@@ -227,40 +144,6 @@ void call_errno(struct call *call, int rc, const struct iopmem_err *err)
 	call_status(call, status);
 }
 
-/* AUTH_SYS only (RFC 5531 section 8.2). */
-static bool take_cred(struct call *call, struct svc_req *req, SVCXPRT *xprt)
-{
-	const struct authunix_parms *p = (const struct authunix_parms *)req->rq_clntcred;
-	unsigned int i;
-
-	if (req->rq_cred.oa_flavor != AUTH_SYS) {
-		svcerr_weakauth(xprt);
-		return false;
-	}
-	call->cred.uid = p->aup_uid;
-	call->cred.gid = p->aup_gid;
-	for (i = 0; i < p->aup_len && i < CRED_GROUPS_MAX; i++)
-		call->cred.groups[i] = p->aup_gids[i];
-	call->cred.nr_groups = i;
-	return true;
-}
-
-static void take_peer(struct call *call, int fd)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	strcpy(call->peer, "?");
-	if (getpeername(fd, (struct sockaddr *)&ss, &len))
-		return;
-	if (ss.ss_family == AF_INET)
-		inet_ntop(AF_INET, &((struct sockaddr_in *)&ss)->sin_addr, call->peer,
-			  sizeof(call->peer));
-	else if (ss.ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&ss)->sin6_addr, call->peer,
-			  sizeof(call->peer));
-}
-
 /* Exactly once (RFC 8881 section 2.10.6.1).  True: execute. */
 static bool take_slot(struct call *call)
 {
@@ -275,14 +158,23 @@ static bool take_slot(struct call *call)
 	return true;
 }
 
+/* An answer that no operation gave; its status comes first, as in all of them. */
+static void answer(struct call *call, const struct blob *blob)
+{
+	u_int status = 0;
+
+	memcpy(&status, blob->data, sizeof(status));
+	metrics_call(&call->srv->metrics, call->op->proc, ntohl(status),
+		     clock_us() - call->started_us);
+	reply_blob(call, blob);
+	call_free(call);
+}
+
 static void refuse_status(struct call *call, enum iopmem_status status)
 {
-	struct conn *conn = call->conn;
 	u_int wire = htonl(status);
-	struct blob blob = { &wire, sizeof(wire) };
 
-	conn_send(conn, &blob, false);
-	call_free(call);
+	answer(call, &(struct blob){ &wire, sizeof(wire) });
 }
 
 static void replay(struct call *call)
@@ -295,12 +187,12 @@ static void replay(struct call *call)
 		return refuse_status(call, IOPMEM_DELAY);
 	if (seq->sequence != slot->sequence || !slot->reply)
 		return refuse_status(call, IOPMEM_SEQ_MISORDERED);
-	conn_send(call->conn, &blob, false);
-	call_free(call);
+	answer(call, &blob);
 }
 
 static void start(struct call *call)
 {
+	enum iopmem_status status = IOPMEM_OK;
 	uint64_t clientid;
 
 	if (!(call->op->flags & OP_CLIENT))
@@ -309,12 +201,21 @@ static void start(struct call *call)
 	call->client = client_find(call->srv, clientid);
 	if (!call->client || call->client->dying) {
 		call->client = NULL;
-		return refuse_status(call, IOPMEM_STALE_CLIENTID);
+		return refuse_status(call, client_expired(call->srv, clientid, call->who.cred.uid) ?
+					   IOPMEM_EXPIRED : IOPMEM_STALE_CLIENTID);
 	}
 	call->client->calls++;
-	if (call->cred.uid != call->client->uid)
+	if (!client_is(call->client, &call->who))
 		return refuse_status(call, IOPMEM_ACCESS);
+	if (call->client->flavor != call->who.flavor)
+		return refuse_status(call, IOPMEM_WRONGSEC);
+	if (strcmp(call->peer, call->client->address))
+		status = opens_admit(call);
+	if (status)
+		return refuse_status(call, status);
 	client_renew(call->client);
+	if (call->client->calls > call->srv->cfg.client_calls)
+		return refuse_status(call, IOPMEM_DELAY);
 	if (call->op->flags & OP_SEQ) {
 		if (((const iopmem_seq *)call->args)->slot >= CLIENT_SLOTS)
 			return refuse_status(call, IOPMEM_BADSLOT);
@@ -324,141 +225,170 @@ static void start(struct call *call)
 	call->op->run(call);
 }
 
-static void dispatch(struct svc_req *req, SVCXPRT *xprt)
-{
-	struct conn *conn = conn_get(xprt);
-	struct call *call;
+/* ---- from records to calls ---- */
 
-	if (!conn)
-		return svcerr_systemerr(xprt);
-	if (conn->call)
-		return conn_kill(conn, "a second call while one is in progress");
-	if (req->rq_proc == IOPMEM_PROC_NULL) {
-		svc_sendreply(xprt, XDR(xdr_void), NULL);
-		return;
+static void take_peer(struct call *call, const struct conn *conn)
+{
+	const struct sockaddr_in *in4 = (const struct sockaddr_in *)&conn->peer;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&conn->peer;
+
+	call->addr = conn->peer;
+	strcpy(call->peer, "?");
+	if (conn->peer.ss_family == AF_INET)
+		inet_ntop(AF_INET, &in4->sin_addr, call->peer, sizeof(call->peer));
+	else if (conn->peer.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &in6->sin6_addr, call->peer, sizeof(call->peer));
+}
+
+static void refuse(struct conn *conn, const struct rpc_msg_call *msg, enum accept_stat stat)
+{
+	char buf[RPC_MSG_HEAD_MAX];
+
+	conn_send(conn, buf, rpc_msg_refusal(msg->xid, stat, IOPMEM_V1, buf));
+}
+
+static void refuse_auth(struct conn *conn, const struct rpc_msg_call *msg, enum auth_stat why)
+{
+	char buf[RPC_MSG_HEAD_MAX];
+
+	conn_send(conn, buf, rpc_msg_denial(msg->xid, why, buf));
+}
+
+static bool decode(struct call *call, const struct rpc_msg_call *msg)
+{
+	XDR xdrs;
+	bool ok;
+
+	xdrmem_create(&xdrs, (char *)(uintptr_t)msg->args, (u_int)msg->args_len, XDR_DECODE);
+	ok = ((bool_t (*)(XDR *, void *))(void (*)(void))call->op->xdr_args)(&xdrs, call->args);
+	xdr_destroy(&xdrs);
+	return ok;
+}
+
+/* @gc's context is the call's from here. */
+static void take_call(struct conn *conn, const struct rpc_msg_call *msg, const struct op *op,
+		      const struct caller *who, struct gss_call *gc)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (call)
+		call->args = calloc(1, op->args_size);
+	if (!call || !call->args) {
+		gss_put(gc);
+		free(call);
+		return refuse(conn, msg, SYSTEM_ERR);
 	}
-	if (req->rq_proc >= sizeof(ops) / sizeof(ops[0]))
-		return svcerr_noproc(xprt);
-	call = calloc(1, sizeof(*call));
-	if (!call)
-		return svcerr_systemerr(xprt);
 	call->srv = the_server;
-	call->op = &ops[req->rq_proc];
-	if (!take_cred(call, req, xprt)) {
-		free(call);
-		return;
-	}
-	call->args = calloc(1, call->op->args_size);
-	if (!call->args) {
-		free(call);
-		return svcerr_systemerr(xprt);
-	}
-	if (!svc_getargs(xprt, call->op->xdr_args, call->args)) {
+	call->op = op;
+	call->started_us = clock_us();
+	call->xid = msg->xid;
+	call->who = *who;
+	call->gss = *gc;
+	if (!decode(call, msg)) {
 		log_info("%s: arguments cannot be decoded", call->op->name);
-		svcerr_decode(xprt);
+		refuse(conn, msg, GARBAGE_ARGS);
 		return call_free(call);
 	}
-	take_peer(call, conn->fd);
+	take_peer(call, conn);
 	call->conn = conn;
 	conn->call = call;
-	in_dispatch = true;
+	call_wait_begin(call);
 	start(call);
-	in_dispatch = false;
 }
 
-/* ---- the poll set ---- */
-
-static unsigned int nr_transports(void)
+/* The caller is known. */
+static void serve(struct conn *conn, const struct rpc_msg_call *msg, const struct caller *who,
+		  struct gss_call *gc)
 {
-	unsigned int n = 0;
-	int i;
+	const struct op *op = op_find(msg->proc);
 
-	for (i = 0; i < svc_max_pollfd; i++)
-		n += svc_pollfd[i].fd >= 0;
-	return n;
+	if (op)
+		return take_call(conn, msg, op, who, gc);
+	if (msg->proc == IOPMEM_PROC_NULL)
+		send_result(conn, msg->xid, gc, &(struct blob){ "", 0 });
+	else
+		refuse(conn, msg, PROC_UNAVAIL);
+	gss_put(gc);
 }
 
-static int prepare(struct pollfd *fds, int max, void *arg)
+static void take_gss(struct conn *conn, const char *record, struct rpc_msg_call *msg)
 {
-	struct conn *conn;
-	int i, n = 0;
+	struct gss_take t;
 
-	(void)arg;
-	for (i = 0; i < svc_max_pollfd && n < max; i++) {
-		if (svc_pollfd[i].fd < 0)
-			continue;
-		fds[n] = svc_pollfd[i];
-		fds[n].revents = 0;
-		conn = conn_of_fd(fds[n].fd);
-		if (conn && conn->call)
-			fds[n].events = POLLRDHUP;
-		n++;
+	switch (gss_take(record, msg, &t)) {
+	case GSS_CALL:
+		serve(conn, msg, &t.who, &t.call);
+		break;
+	case GSS_INIT:
+		take_call(conn, msg, &gss_init_op, &t.who, &(struct gss_call){ 0 });
+		break;
+	case GSS_DESTROY:
+		t.call.service = GSS_SERVICE_NONE;
+		send_result(conn, msg->xid, &t.call, &(struct blob){ "", 0 });
+		gss_put(&t.call);
+		break;
+	case GSS_GARBAGE:
+		log_warn("connection %d: krb5: arguments of '%s' were changed on the way", conn->fd,
+			 t.who.principal);
+		refuse(conn, msg, GARBAGE_ARGS);
+		gss_put(&t.call);
+		break;
+	case GSS_DROP:
+		gss_put(&t.call);
+		break;
+	case GSS_DENY:
+		refuse_auth(conn, msg, t.why);
+		break;
 	}
-	return n;
+	free(t.plain);
 }
 
-static void refuse_connection(void)
+static void take_record(struct conn *conn, const char *data, size_t len)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct caller who = { .flavor = FLAVOR_SYS };
+	struct gss_call none = { 0 };
+	struct rpc_msg_call msg;
 
-	if (fd >= 0)
-		close(fd);
-	log_warn("connection refused: max-connections (%u) reached",
-		 the_server->cfg.max_connections);
-}
-
-static void handle(struct pollfd *fds, int n, void *arg)
-{
-	struct conn *conn;
-	int i;
-
-	(void)arg;
-	for (i = 0; i < n; i++) {
-		if (!fds[i].revents)
-			continue;
-		conn = conn_of_fd(fds[i].fd);
-		if (conn && conn->call) {
-			if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
-				SVC_DESTROY(conn->xprt);
-		} else if (fds[i].fd == listen_fd &&
-			   nr_transports() > the_server->cfg.max_connections) {
-			refuse_connection();
-		} else {
-			svc_getreq_common(fds[i].fd);
-		}
+	if (!rpc_msg_parse(data, len, &msg))
+		return conn_kill(conn, "no RPC call");
+	if (msg.prog != IOPMEM_PROGRAM)
+		return refuse(conn, &msg, PROG_UNAVAIL);
+	if (msg.vers != IOPMEM_V1)
+		return refuse(conn, &msg, PROG_MISMATCH);
+	if (msg.cred.flavor == RPCSEC_GSS)
+		return take_gss(conn, data, &msg);
+	/* NULL and what does not exist need no caller. */
+	if (op_find(msg.proc)) {
+		if (msg.cred.flavor != AUTH_SYS)
+			return refuse_auth(conn, &msg, AUTH_TOOWEAK);
+		if (!rpc_msg_auth_sys(&msg.cred, &who.cred))
+			return refuse_auth(conn, &msg, AUTH_BADCRED);
 	}
+	serve(conn, &msg, &who, &none);
+}
+
+/* Whatever is still being worked on has no peer. */
+static void closed(struct conn *conn)
+{
+	struct call *call = conn->call;
+
+	conn->call = NULL;
+	if (!call)
+		return;
+	call->conn = NULL;
+	if (call->lost)
+		call->lost(call);
 }
 
 int dispatch_open(struct server *srv, uint16_t *port, struct iopmem_err *err)
 {
-	int max = RECORD_MAX;
-	SVCXPRT *xprt;
-	int fd;
+	static const struct conn_handler handler = { take_record, closed };
 
-	/* Before the first transport: bounded, non-blocking records.  Without it half
-	 * a record from one peer stalls all others. */
-	if (!rpc_control(RPC_SVC_CONNMAXREC_SET, &max))
-		return err_msg(err, EINVAL, "libtirpc does not take RPC_SVC_CONNMAXREC_SET");
-	fd = listener_open(srv->cfg.listen, port, err);
-	if (fd < 0)
-		return fd;
-	xprt = svc_vc_create(fd, 0, 0);
-	if (!xprt || !svc_reg(xprt, IOPMEM_PROGRAM, IOPMEM_V1, dispatch, NULL)) {
-		close(fd);
-		return err_msg(err, ENOMEM, "listen on '%s': libtirpc cannot make a transport",
-			       srv->cfg.listen);
-	}
-	listen_fd = fd;
 	the_server = srv;
-	loop_set_poller(srv->loop, prepare, handle, NULL);
-	return 0;
+	return conns_open(srv, &handler, port, err);
 }
 
 void dispatch_close(void)
 {
-	struct conn *conn, *next;
-
-	HASH_ITER(hh, conns, conn, next)
-		SVC_DESTROY(conn->xprt);
-	svc_unreg(IOPMEM_PROGRAM, IOPMEM_V1);
+	conns_close();
 }

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The RPC side: libtirpc transports, decoding, the slot table's replay cache.
- * The only file that sees SVCXPRT.
- *
- * A connection has one call in progress; its descriptor leaves the poll set (but
- * for POLLRDHUP) until the reply is sent, because libtirpc keeps the transaction
- * id of the last call only.
+ * The RPC side: which operation a record asks for, who calls, the slot table's replay cache.
+ * Records and connections are conn.h's.
  */
 #ifndef IOPMEM_SERVER_DISPATCH_H
 #define IOPMEM_SERVER_DISPATCH_H

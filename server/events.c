@@ -50,22 +50,33 @@ static void timed_out(struct timer *t)
 void event_push(struct client *c, const iopmem_event *wire, uint64_t deadline_ms)
 {
 	struct event_queue *q = &c->events;
-	struct event **p = &q->head;
 	struct event *ev;
 
 	if (c->dying)		/* nobody hears it any more */
 		return;
+	if (q->n >= c->srv->cfg.client_events) {
+		/* It does not listen: it will be fenced, without having been told. */
+		if (!q->full)
+			log_warn("client %s: takes no events, client-events is %u: it is not told any more",
+				 c->name, c->srv->cfg.client_events);
+		q->full = true;
+		return;
+	}
 	ev = calloc(1, sizeof(*ev));
 	if (!ev) {
 		log_error("client %s: no memory for an event, it will be fenced", c->name);
 		return;
 	}
+	q->n++;
+	q->full = false;
 	ev->wire = *wire;
 	ev->wire.number = ++q->last;
 	ev->deadline_ms = deadline_ms;
-	while (*p)
-		p = &(*p)->next;
-	*p = ev;
+	if (q->head)
+		q->tail->next = ev;
+	else
+		q->head = ev;
+	q->tail = ev;
 	if (q->waiting)
 		answer(c);
 }
@@ -80,10 +91,11 @@ void event_wait(struct client *c, struct call *call, uint64_t acked, uint32_t ti
 	while (q->head && q->head->wire.number <= acked) {
 		ev = q->head;
 		q->head = ev->next;
+		q->n--;
 		free(ev);
 	}
-	if (timeout_ms > c->srv->cfg.lease_ms / 3)
-		timeout_ms = c->srv->cfg.lease_ms / 3;
+	if (timeout_ms > c->lease_ms / 3)
+		timeout_ms = c->lease_ms / 3;
 	q->waiting = call;
 	q->timeout.fire = timed_out;
 	if (q->head || !timeout_ms)
@@ -111,6 +123,7 @@ void event_queue_fini(struct client *c, unsigned int status)
 		q->head = ev->next;
 		free(ev);
 	}
+	q->n = 0;
 	q->waiting = NULL;
 	if (call)
 		call_status(call, (enum iopmem_status)status);

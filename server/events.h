@@ -20,7 +20,9 @@ struct event {
 
 struct event_queue {
 	uint64_t last;			/* number given last */
-	struct event *head;		/* not acknowledged yet, ascending */
+	struct event *head, *tail;	/* not acknowledged yet, ascending */
+	uint32_t n;			/* of them */
+	bool full;			/* client-events reached, some were not queued */
 	struct call *waiting;		/* the parked EVENT_WAIT */
 	struct timer timeout;
 };

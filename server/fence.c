@@ -3,31 +3,9 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
-
-/* What the stateid says once all of a layout was fenced. */
-static void leave_tombstone(struct layout *l)
-{
-	struct client *c = l->st.client;
-	struct state *grave;
-
-	if (c->dying || l->segments)
-		return;
-	grave = calloc(1, sizeof(*grave));
-	if (!grave)
-		return;			/* BAD_STATEID instead of ADMIN_REVOKED */
-	grave->type = STATE_REVOKED;
-	grave->client = c;
-	grave->seqid = l->st.seqid;
-	memcpy(grave->other, l->st.other, sizeof(grave->other));
-	/* The layout keeps living under a new id until its last user is gone. */
-	state_remove(c->srv, &l->st);
-	state_add(c->srv, &l->st, STATE_LAYOUT, c);
-	l->st.seqid = 0;
-	HASH_ADD(hh, c->srv->states, other, sizeof(grave->other), grave);
-}
+#include "known.h"
 
 struct fence {
 	struct teardown t;
@@ -39,11 +17,15 @@ static void fenced(struct teardown *t)
 	struct fence *fence = (struct fence *)t;
 	struct layout *l = t->layout;
 
-	log_warn("%s: client %s is fenced (%s): its keys are dead", l->file->name,
-		 l->st.client->name, t->why);
-	if (!l->st.client->dying)
+	metrics_add(&l->file->srv->metrics, METRIC_FENCES);
+	layout_log(l, LOG_LEVEL_WARN, "%s: client %s is fenced (%s): its keys are dead",
+		   l->file->name, l->st.client->name, t->why);
+	if (!l->st.client->dying) {
 		event_push(l->st.client, &fence->ev, 0);
-	leave_tombstone(l);
+		known_revoked(l->st.client);
+		if (!l->segs)
+			state_revoke(l->file->srv, &l->st);
+	}
 	free(fence);
 	layout_put(l);
 }

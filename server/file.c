@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attr_watch.h"
 #include "base/log.h"
 #include "export.h"
 #include "layout.h"
@@ -21,10 +22,24 @@ static void job_run(struct job *job)
 	fj->run(fj);
 }
 
+static void about_job(const struct wait *w, struct wait_about *a)
+{
+	const struct file *f = container_of(w, struct file, job_wait);
+
+	snprintf(a->what, sizeof(a->what), "the file system: %s of '%.120s'",
+		 f->jobs->what ? f->jobs->what : "work", f->name);
+	a->file = f->name;
+	a->export = f->exp->cfg->name;
+}
+
+static const struct wait_type job_type = { "file", about_job };
+
 static void start_head(struct file *f)
 {
-	if (f->jobs)
-		pool_submit(f->srv->fs_pool, &f->jobs->job);
+	if (!f->jobs)
+		return;
+	wait_begin(&f->srv->waits, &f->job_wait, &job_type);
+	pool_submit(f->srv->fs_pool, &f->jobs->job);
 }
 
 static void job_done(struct job *job)
@@ -32,6 +47,7 @@ static void job_done(struct job *job)
 	struct file_job *fj = (struct file_job *)job;
 	struct file *f = fj->file;
 
+	wait_end(&f->srv->waits, &f->job_wait);
 	f->jobs = fj->next;
 	if (!f->jobs)
 		f->jobs_tail = &f->jobs;
@@ -66,6 +82,12 @@ static void wake(struct file_waiter **list)
 	}
 }
 
+bool file_inside_eof(const struct file *f, struct range r)
+{
+	return f->lease == FILE_LEASE_HELD &&
+	       r.end <= round_up_sat(f->size, f->exp->info.granule);
+}
+
 /* ---- opening and closing ---- */
 
 struct open_job {
@@ -74,6 +96,7 @@ struct open_job {
 	int rc;
 	struct iopmem_err err;
 	struct backing_file *bf;
+	int watch;
 };
 
 static void open_run(struct file_job *fj)
@@ -83,6 +106,8 @@ static void open_run(struct file_job *fj)
 
 	oj->rc = f->exp->ops->file_open(f->exp->backing, oj->path_fd, f, &oj->bf, &oj->err);
 	close(oj->path_fd);
+	if (!oj->rc)
+		oj->watch = attr_watch_add(f->srv->attr_watch, f->exp->ops->file_fd(oj->bf), f->name);
 }
 
 static void open_done(struct file_job *fj)
@@ -94,6 +119,7 @@ static void open_done(struct file_job *fj)
 	f->open_rc = oj->rc;
 	f->open_err = oj->err;
 	f->bf = oj->rc ? NULL : oj->bf;
+	f->watch = oj->watch;
 	free(oj);
 	wake(&f->open_waiters);
 }
@@ -109,6 +135,7 @@ static void start_open(struct file *f, int path_fd)
 	}
 	f->opening = true;
 	oj->path_fd = path_fd;
+	oj->fj.what = "open";
 	oj->fj.run = open_run;
 	oj->fj.done = open_done;
 	file_submit(f, &oj->fj);
@@ -127,8 +154,7 @@ static struct file_key key_of(const struct export *exp, const struct stat *st)
 	return (struct file_key){ exp->index, st->st_dev, st->st_ino };
 }
 
-struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
-		      const char *name, struct file_waiter *w)
+struct file *file_hold(struct export *exp, const struct stat *st, const char *name)
 {
 	struct file_key key = key_of(exp, st);
 	struct file *f = find(exp->srv, &key);
@@ -136,18 +162,32 @@ struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
 	if (!f) {
 		f = HASH_COUNT(exp->srv->files) < exp->srv->max_files ?
 		    calloc(1, sizeof(*f)) : NULL;
-		if (!f) {
-			close(path_fd);
+		if (!f)
 			return NULL;
-		}
 		f->key = key;
 		f->srv = exp->srv;
 		f->exp = exp;
 		f->jobs_tail = &f->jobs;
 		snprintf(f->name, sizeof(f->name), "%s/%s", exp->cfg->name, name);
 		HASH_ADD(hh, exp->srv->files, key, sizeof(f->key), f);
+		if (!f->hh.tbl) {
+			free(f);
+			return NULL;
+		}
 	}
 	f->refs++;
+	return f;
+}
+
+struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
+		      const char *name, struct file_waiter *w)
+{
+	struct file *f = file_hold(exp, st, name);
+
+	if (!f) {
+		close(path_fd);
+		return NULL;
+	}
 	w->file = f;
 	w->next = f->open_waiters;
 	f->open_waiters = w;
@@ -177,27 +217,23 @@ void file_ref(struct file *f)
 	f->refs++;
 }
 
-struct close_job {
-	struct file_job fj;
-	struct backing_file *bf;
-};
-
 static void close_run(struct file_job *fj)
 {
-	struct close_job *cj = (struct close_job *)fj;
+	struct file_closer *cl = (struct file_closer *)fj;
 
-	fj->file->exp->ops->file_close(cj->bf);
+	attr_watch_del(fj->file->srv->attr_watch, cl->watch);
+	fj->file->exp->ops->file_close(cl->bf);
 }
 
 static void close_done(struct file_job *fj)
 {
+	/* job_done's file_put frees the file unless it is wanted again */
 	fj->file->closing = false;
-	free(fj);	/* job_done's file_put frees the file unless it is wanted again */
 }
 
 static void file_release(struct file *f)
 {
-	struct close_job *cj;
+	struct file_closer *cl = &f->closer;
 
 	if (f->jobs)
 		return;		/* its job_done() comes back here */
@@ -209,15 +245,15 @@ static void file_release(struct file *f)
 		server_progress(srv);
 		return;
 	}
-	cj = calloc(1, sizeof(*cj));
-	if (!cj)
-		return;		/* stays open until it is used again */
-	cj->bf = f->bf;
-	cj->fj.run = close_run;
-	cj->fj.done = close_done;
+	cl->bf = f->bf;
+	cl->watch = f->watch;
+	cl->fj.what = "close";
+	cl->fj.run = close_run;
+	cl->fj.done = close_done;
 	f->bf = NULL;
+	f->watch = 0;
 	f->closing = true;
-	file_submit(f, &cj->fj);
+	file_submit(f, &cl->fj);
 }
 
 void file_put(struct file *f)
@@ -241,7 +277,6 @@ static void lease_close_done(struct file_job *fj)
 {
 	struct file *f = fj->file;
 
-	free(fj);
 	if (f->lease == FILE_LEASE_CLOSING)
 		f->lease = FILE_LEASE_NONE;
 	f->broken = false;
@@ -252,17 +287,13 @@ static void lease_close_done(struct file_job *fj)
 
 void file_settle(struct file *f)
 {
-	struct file_job *fj;
+	struct file_job *fj = &f->lease_closer;
 
 	if (!layout_table_empty(&f->table))
 		return;
 	if (f->lease == FILE_LEASE_HELD) {
-		fj = calloc(1, sizeof(*fj));
-		if (!fj) {
-			log_error("%s: no memory to give the lease back", f->name);
-			return;
-		}
 		f->lease = FILE_LEASE_CLOSING;
+		fj->what = "giving the lease back";
 		fj->run = lease_close_run;
 		fj->done = lease_close_done;
 		file_ref(f);
@@ -281,20 +312,15 @@ void file_wait_idle(struct file *f, struct file_waiter *w)
 	file_settle(f);
 }
 
-struct break_job {
-	struct job job;
-	struct file *file;
-};
-
 static void break_done(struct job *job)
 {
-	struct break_job *bj = (struct break_job *)job;
-	struct file *f = bj->file;
+	struct file *f = container_of(job, struct file, breaker);
 
-	free(bj);
+	f->breaking = false;
 	if (f->broken)
 		return;
 	log_info("%s: the kernel breaks its lease, recalling every layout", f->name);
+	metrics_add(&f->srv->metrics, METRIC_LEASE_BREAKS);
 	f->broken = true;
 	f->break_seq++;
 	recall_file(f, NULL, (struct range){ 0, UINT64_MAX }, "local access");
@@ -304,15 +330,15 @@ static void break_done(struct job *job)
 void file_on_break(void *arg, void *cookie)
 {
 	struct server *srv = arg;
-	struct break_job *bj = calloc(1, sizeof(*bj));
+	struct file *f = cookie;
 
-	if (!bj)
-		return log_error("no memory to take a lease break");
-	bj->job.done = break_done;
-	bj->file = cookie;
+	/* NULL: the probe's own file, before there is a loop */
+	if (!f || atomic_exchange(&f->breaking, true))
+		return;
+	f->breaker.done = break_done;
 	/* layout_close comes after this, and its completion is posted later still:
 	 * the file is there when break_done() runs. */
-	loop_post(srv->loop, &bj->job);
+	loop_post(srv->loop, &f->breaker);
 }
 
 /* ---- sizes ---- */

@@ -9,6 +9,7 @@
 #ifndef IOPMEM_SERVER_FILE_H
 #define IOPMEM_SERVER_FILE_H
 
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <uthash.h>
 
@@ -27,7 +28,15 @@ struct file_job {
 	struct file *file;
 	void (*run)(struct file_job *fj);	/* fs pool */
 	void (*done)(struct file_job *fj);	/* loop thread */
+	const char *what;		/* for messages: a literal, or NULL */
 	struct file_job *next;
+};
+
+/* Closing cannot fail for want of memory: its job is part of the file. */
+struct file_closer {
+	struct file_job fj;
+	struct backing_file *bf;
+	int watch;
 };
 
 struct file_waiter {
@@ -37,6 +46,8 @@ struct file_waiter {
 };
 
 enum file_lease { FILE_LEASE_NONE, FILE_LEASE_HELD, FILE_LEASE_CLOSING };
+
+struct work;
 
 struct file {
 	struct file_key key;
@@ -51,15 +62,29 @@ struct file {
 	struct iopmem_err open_err;
 	struct layout_table table;
 	struct layout *layouts;		/* list, one per client */
+	struct layout *recalled;	/* list of those under recall */
+	struct turn *turns;		/* list, who asked first is first */
+	struct open *opens;		/* list, of all clients */
+	int watch;			/* of attr_watch; 0 none */
+	uint64_t rights_seq;		/* of the last check started */
+	uint64_t rights_done;		/* of the newest one that counted */
+	bool rights_running;		/* one that nobody waits for */
+	bool rights_again;		/* and another is due behind it */
 	enum file_lease lease;
 	bool lease_open;		/* of file jobs only: the backing layout is open */
 	bool broken;			/* the kernel wants it back */
+	struct file_job lease_closer;
+	struct job breaker;		/* tells the loop thread of a break */
+	atomic_bool breaking;		/* it is on its way */
+	struct file_closer closer;
 	unsigned int break_seq;
 	unsigned int gates;		/* > 0: no new grants */
 	uint64_t size;			/* committed, while the lease is not NONE */
 	struct file_job *jobs, **jobs_tail;	/* the head is running */
+	struct wait job_wait;
 	struct file_waiter *open_waiters;
 	struct file_waiter *idle_waiters;
+	struct work *works;		/* list, of those beside layouts */
 	UT_hash_handle hh;
 };
 
@@ -70,10 +95,15 @@ struct file {
  */
 struct file *file_get(struct export *exp, int path_fd, const struct stat *st,
 		      const char *name, struct file_waiter *w);
+/* The same without opening it: for its gates and its queue.  NULL: no memory, or max_files. */
+struct file *file_hold(struct export *exp, const struct stat *st, const char *name);
 /* Known and open already, no reference taken; NULL else. */
 struct file *file_peek(struct export *exp, const struct stat *st);
 void file_ref(struct file *f);
 void file_put(struct file *f);
+
+/* @r is known to lie inside EOF (in granules): somebody has a layout, so the size is known. */
+bool file_inside_eof(const struct file *f, struct range r);
 
 void file_submit(struct file *f, struct file_job *fj);
 

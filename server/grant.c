@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "base/log.h"
 #include "export.h"
 #include "fabric/fabric.h"
 #include "layout.h"
 #include "recall.h"
+#include "recall_any.h"
 
 #define DEREG_RETRY_MS 100
 
@@ -83,9 +83,12 @@ static struct segment **make_segments(struct grant *g)
 		segs[i]->owner = g->layout->st.client;
 		segs[i]->layout = g->layout;
 		segs[i]->data = g->ext[i].state;
-		segs[i]->no_commit = g->ext[i].no_commit;
+		/* What is mapped for READ ends at EOF. */
+		segs[i]->no_commit = g->ext[i].no_commit || g->mode == BACKING_READ;
+		segs[i]->coop = g->coop && segs[i]->no_commit;
 		segs[i]->mem = g->mem[i];
 		segs[i]->mr = g->mr[i];
+		segs[i]->region = g->mr[i] != NULL;
 	}
 	return segs;
 }
@@ -138,17 +141,6 @@ static enum iopmem_status grant_status(int rc)
 	}
 }
 
-/* A CLOSE that came meanwhile has fenced what was granted then, not us. */
-static bool is_open(const struct layout *l)
-{
-	const struct open *o;
-
-	DL_FOREACH(l->st.client->opens, o)
-		if (o->file == l->file)
-			return true;
-	return false;
-}
-
 /* I3: what came in between makes the grant void. */
 static bool overtaken(const struct grant *g)
 {
@@ -156,7 +148,9 @@ static bool overtaken(const struct grant *g)
 	const struct file *f = l->file;
 
 	return f->broken || f->break_seq != g->break_seq || f->gates ||
-	       l->st.client->dying || f->srv->stopping || !is_open(l) ||
+	       l->st.client->dying || f->srv->stopping || f->exp->quiesce.active ||
+	       /* A CLOSE that came meanwhile has fenced what was granted then, not us. */
+	       !open_any(f, l->st.client) ||
 	       (l->recall.active && range_overlaps(l->recall.range, g->range));
 }
 
@@ -189,6 +183,7 @@ static void grant_void(struct grant *g, struct segment **segs)
 		return grant_finish(g, IOPMEM_RECALLCONFLICT, NULL, 0);
 	}
 	t->layout = g->layout;
+	metrics_add(&g->layout->file->srv->metrics, METRIC_GRANTS_VOID);
 	g->layout->users++;
 	t->segs = segs;
 	t->n = g->n;
@@ -206,44 +201,56 @@ static void grant_done(struct file_job *fj)
 	struct segment **segs = g->segs;
 	size_t i;
 
-	layout_table_remove(&f->table, g->reserved);
+	layout_remove(l, g->reserved);
 	free(g->reserved);
-	l->segments--;
 	if (f->lease_open)
 		f->lease = FILE_LEASE_HELD;
+	server_write_failed(f->srv, g->rc);
 	if (g->rc) {
 		if (g->err.code)
-			log_info("%s: no layout for client %s: %s", f->name,
-				 l->st.client->name, g->err.text);
+			layout_log(l, LOG_LEVEL_INFO, "%s: no layout for client %s: %s", f->name,
+				   l->st.client->name, g->err.text);
+		if (g->rc == -ENOMEM)
+			recall_any_scarce(f->srv);
 		return grant_finish(g, grant_status(g->rc), NULL, 0);
 	}
 	f->size = g->size;
 	for (i = 0; i < g->n; i++)
-		layout_table_insert(&f->table, segs[i]);
-	l->segments += (unsigned int)g->n;
+		layout_add(l, segs[i]);
 	if (g->n && overtaken(g))
 		return grant_void(g, segs);
+	metrics_add(&f->srv->metrics, METRIC_GRANTS);
+	recall_hold(l);
+	recall_any_check(f->srv);
 	grant_finish(g, IOPMEM_OK, segs, g->n);
 	free(segs);
 }
 
-void grant_start(struct layout *l, struct grant *g)
+int grant_reserve(struct layout *l, struct grant *g)
 {
 	struct segment *seg = calloc(1, sizeof(*seg));
 
-	l->users++;
-	g->layout = l;
 	if (!seg)
-		return grant_finish(g, IOPMEM_LAYOUTTRYLATER, NULL, 0);
+		return -ENOMEM;
 	seg->range = g->range;
 	seg->mode = g->mode;
 	seg->state = SEGMENT_GRANTING;
 	seg->owner = l->st.client;
 	seg->layout = l;
-	layout_table_insert(&l->file->table, seg);
-	l->segments++;
+	seg->coop = g->coop && file_inside_eof(l->file, g->range);
+	layout_add(l, seg);
 	g->reserved = seg;
 	g->break_seq = l->file->break_seq;
+	return 0;
+}
+
+void grant_start(struct layout *l, struct grant *g)
+{
+	l->users++;
+	g->layout = l;
+	if (!g->reserved && grant_reserve(l, g))
+		return grant_finish(g, IOPMEM_LAYOUTTRYLATER, NULL, 0);
+	g->fj.what = "mapping for a grant";
 	g->fj.run = grant_run;
 	g->fj.done = grant_done;
 	file_submit(l->file, &g->fj);

@@ -20,7 +20,7 @@ void listener_keepalive(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
-int listener_open(const char *text, uint16_t *port, struct iopmem_err *err)
+int listener_open(const char *option, const char *text, uint16_t *port, struct iopmem_err *err)
 {
 	struct sockaddr_storage ss = { 0 };
 	struct sockaddr_in *in4 = (struct sockaddr_in *)&ss;
@@ -29,7 +29,6 @@ int listener_open(const char *text, uint16_t *port, struct iopmem_err *err)
 	char host[64];
 	int fd, on = 1, rc;
 
-	*port = CONFIG_DEFAULT_PORT;
 	rc = config_split_address(text, host, sizeof(host), port, err);
 	if (rc)
 		return rc;
@@ -42,15 +41,15 @@ int listener_open(const char *text, uint16_t *port, struct iopmem_err *err)
 		in6->sin6_port = htons(*port);
 		len = sizeof(*in6);
 	} else {
-		return err_msg(err, EINVAL, "listen '%s': not a numeric address", text);
+		return err_msg(err, EINVAL, "%s '%s': not a numeric address", option, text);
 	}
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return err_set(err, errno, "listen on '%s': socket", text);
+		return err_set(err, errno, "%s '%s': socket", option, text);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&ss, len) || listen(fd, 128) ||
 	    getsockname(fd, (struct sockaddr *)&ss, &len)) {
-		rc = err_set(err, errno, "listen on '%s'", text);
+		rc = err_set(err, errno, "%s '%s'", option, text);
 		close(fd);
 		return rc;
 	}

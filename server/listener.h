@@ -7,8 +7,11 @@
 
 #include "base/err.h"
 
-/* Listens on "address[:port]" (numeric).  Returns the descriptor; *@port is in use. */
-int listener_open(const char *text, uint16_t *port, struct iopmem_err *err);
+/*
+ * Listens on "address[:port]" (numeric); *@port: the default, and then the one in use.
+ * @option names it in messages.  Returns the descriptor.
+ */
+int listener_open(const char *option, const char *text, uint16_t *port, struct iopmem_err *err);
 
 /* The connections of a host that crashed end in about a minute. */
 void listener_keepalive(int fd);

@@ -32,12 +32,19 @@ struct timer {
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/*
- * @prepare fills up to @n pollfds and returns how many; @handle gets them back
- * after poll().  For the RPC transports, whose set changes all the time.
- */
-void loop_set_poller(struct loop *loop, int (*prepare)(struct pollfd *fds, int n, void *arg),
-		     void (*handle)(struct pollfd *fds, int n, void *arg), void *arg);
+/* A descriptor that the loop watches. */
+struct fd_watch {
+	int fd;
+	short events;			/* of poll(); fd_watch_want() changes it */
+	bool added;
+	void (*ready)(struct fd_watch *w, short revents);
+};
+
+/* Loop thread only.  False: no memory, or a descriptor that cannot be watched. */
+bool fd_watch_add(struct loop *loop, struct fd_watch *w);
+void fd_watch_want(struct loop *loop, struct fd_watch *w, short events);
+/* It is not called any more.  Before its descriptor is closed.  One that was not added is no error. */
+void fd_watch_remove(struct loop *loop, struct fd_watch *w);
 
 /* Runs until loop_stop(). */
 void loop_run(struct loop *loop);

@@ -28,9 +28,9 @@ static int create(struct path_job *pj)
 	const char *name;
 	int dir, fd, rc;
 
-	if (pj->exp->cfg->read_only)
-		return err_msg(&pj->err, EROFS, "export '%s' is read-only", pj->exp->cfg->name);
-	rc = path_parent(pj, &dir, &name);
+	rc = path_writable(pj);
+	if (!rc)
+		rc = path_parent(pj, pj->path, &dir, &name);
 	if (rc)
 		return rc;
 	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
@@ -44,21 +44,46 @@ static int create(struct path_job *pj)
 	}
 	if (fd >= 0)
 		close(fd);
-	close(dir);
+	if (rc) {
+		close(dir);
+		return rc;
+	}
+	pj->created = true;
+	path_changed(pj, dir);
+	handle_make(pj->exp, pj->fd, &pj->handle);
+	return 0;
+}
+
+/*
+ * The name may be new all the same: whoever made it this moment has no answer yet, or a server
+ * died before it had one to give and the call was repeated.
+ */
+static int look(struct path_job *pj)
+{
+	const iopmem_create_args *args = pj->call->args;
+	const char *name;
+	int dir, rc;
+
+	if (args->guarded)
+		return err_set(&pj->err, EEXIST, "create '%s'", pj->path);
+	rc = open_look(pj, args->access);
+	if (rc || !S_ISREG(pj->st.st_mode))
+		return rc;
+	rc = path_parent(pj, pj->path, &dir, &name);
+	if (!rc)
+		path_changed(pj, dir);
 	return rc;
 }
 
 static void work(struct path_job *pj)
 {
-	const iopmem_create_args *args = pj->call->args;
 	int tries;
 
 	for (tries = 0; tries < TRIES; tries++) {
 		memset(&pj->err, 0, sizeof(pj->err));
 		pj->rc = path_lookup(pj);
 		if (!pj->rc) {
-			pj->rc = args->guarded ? err_set(&pj->err, EEXIST, "create '%s'", pj->path) :
-						 path_access(pj, args->access);
+			pj->rc = look(pj);
 			return;
 		}
 		if (pj->rc != -ENOENT)
@@ -80,9 +105,8 @@ static void finish(struct path_job *pj)
 void op_create(struct call *call)
 {
 	const iopmem_create_args *args = call->args;
-	uint32_t all = IOPMEM_ACCESS_READ | IOPMEM_ACCESS_WRITE;
 
-	if (!args->access || (args->access & ~all))
+	if (!open_access_valid(args->access))
 		return call_status(call, IOPMEM_INVAL);
 	path_job_start(call, args->export_name, args->path, work, finish, NULL);
 }

@@ -46,6 +46,8 @@ void op_getattr(struct call *call)
 	struct open *o;
 
 	status = state_find_open(call->srv, call->client, &args->stateid, &o);
+	if (!status && !export_leaves(o->file->exp, &o->from, call->client->flavor))
+		status = IOPMEM_ACCESS;
 	if (status)
 		return call_status(call, status);
 	g = calloc(1, sizeof(*g));

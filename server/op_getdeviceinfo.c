@@ -6,9 +6,11 @@
 #include "call.h"
 #include "client.h"
 #include "export.h"
+#include "known.h"
 
 struct peer_new {
 	struct job job;
+	struct known_wait wait;
 	struct call *call;
 	struct fabric_peer *peer;
 	int rc;
@@ -45,32 +47,50 @@ static void new_run(struct job *job)
 	pn->rc = fabric_peer_new(pn->call->srv->fabric, pn->call->client->id, &pn->peer, &pn->err);
 }
 
-static void new_done(struct job *job)
+/* The client is in the store now, so it may have layouts. */
+static void recorded(struct known_wait *w, int rc)
 {
-	struct peer_new *pn = (struct peer_new *)job;
+	struct peer_new *pn = container_of(w, struct peer_new, wait);
 	struct call *call = pn->call;
 	struct client *c = call->client;
 
-	if (pn->rc)
-		call_errno(call, pn->rc, &pn->err);
-	else if (c->peer || c->dying)
+	if (rc || c->peer || c->dying)
 		fabric_peer_free(pn->peer);	/* nothing in it: does not block */
 	else
 		c->peer = pn->peer;
-	if (!pn->rc && c->dying)
+	if (rc)
+		call_errno(call, rc, NULL);
+	else if (c->dying)
 		call_status(call, IOPMEM_STALE_CLIENTID);
-	else if (!pn->rc)
+	else
 		answer(call);
 	free(pn);
+}
+
+static void new_done(struct job *job)
+{
+	struct peer_new *pn = (struct peer_new *)job;
+
+	pn->wait.done = recorded;
+	if (pn->rc) {
+		call_errno(pn->call, pn->rc, &pn->err);
+		return free(pn);
+	}
+	if (pn->call->client->dying)
+		return recorded(&pn->wait, 0);
+	known_add(pn->call->client, &pn->wait);
 }
 
 void op_getdeviceinfo(struct call *call)
 {
 	const iopmem_getdeviceinfo_args *args = call->args;
+	enum iopmem_status status;
 	struct peer_new *pn;
+	struct export *exp;
 
-	if (!export_find(call->srv, args->export_name))
-		return call_status(call, IOPMEM_NOENT);
+	status = export_enter(call, args->export_name, &exp);
+	if (status)
+		return call_status(call, status);
 	if (call->client->peer)
 		return answer(call);
 	pn = calloc(1, sizeof(*pn));

@@ -9,6 +9,7 @@
 #include "export.h"
 #include "layout.h"
 #include "layout_wire.h"
+#include "recall.h"
 
 struct commit {
 	struct file_job fj;
@@ -35,10 +36,12 @@ static void done(struct file_job *fj)
 	struct layout *l = c->layout;
 	struct call *call = c->call;
 
+	server_write_failed(call->srv, c->rc);
 	if (c->rc) {
 		call_errno(call, c->rc, &c->err);
 	} else {
 		fj->file->size = c->size;
+		recall_progress(l);
 		call->res.layoutcommit.iopmem_layoutcommit_res_u.ok.size = c->size;
 		call_reply(call);
 	}
@@ -72,6 +75,7 @@ void op_layoutcommit(struct call *call)
 	c->call = call;
 	c->layout = l;
 	c->new_size = args->commit.new_size;
+	c->fj.what = "commit";
 	c->fj.run = run;
 	c->fj.done = done;
 	l->users++;

@@ -13,6 +13,8 @@
 #include "export.h"
 #include "layout.h"
 #include "layout_wire.h"
+#include "recall.h"
+#include "work.h"
 
 #define REST_MAX 2		/* a range cuts at most its first and its last segment */
 
@@ -22,6 +24,7 @@ struct giveback {
 	struct layout *layout;
 	struct range rest[2 * REST_MAX];
 	enum backing_iomode rest_mode[2 * REST_MAX];
+	bool rest_coop[2 * REST_MAX];
 	unsigned int nr_rest, next_rest;
 };
 
@@ -35,7 +38,7 @@ static void answer(struct giveback *gb)
 
 	ok->commit_status = status_from_errno(gb->t.commit_rc);
 	ok->size = l->file->size;
-	ok->present = l->segments > 0;
+	ok->present = l->segs != NULL;
 	state_bump(&l->st);
 	state_wire(&l->st, &ok->stateid);
 	if (gb->t.commit_err.code)
@@ -76,6 +79,16 @@ static void regranted(struct grant *g, enum iopmem_status status, struct segment
 	regrant_next(gb);
 }
 
+/* Somebody was faster: another client, or a reader through the server. */
+static bool taken(const struct giveback *gb, unsigned int i)
+{
+	const struct file *f = gb->layout->file;
+	struct claim claim = { gb->layout->st.client, gb->rest_mode[i], gb->rest_coop[i] };
+
+	return layout_table_conflict(&f->table, &claim, gb->rest[i], NULL) ||
+	       (gb->rest_mode[i] == BACKING_RW && work_reads(f, gb->rest[i]));
+}
+
 static void regrant_next(struct giveback *gb)
 {
 	struct layout *l = gb->layout;
@@ -84,12 +97,12 @@ static void regrant_next(struct giveback *gb)
 
 	if (i >= gb->nr_rest)
 		return answer(gb);
-	g = layout_table_conflict(&l->file->table, l->st.client, gb->rest[i], gb->rest_mode[i],
-				  NULL) ? NULL : calloc(1, sizeof(*g));
+	g = taken(gb, i) ? NULL : calloc(1, sizeof(*g));
 	if (!g)
 		return regrant_next(gb);	/* lost, like any layout under a recall */
 	g->range = gb->rest[i];
 	g->mode = gb->rest_mode[i];
+	g->coop = gb->rest_coop[i];
 	g->done = regranted;
 	g->arg = gb;
 	grant_start(l, g);
@@ -113,6 +126,7 @@ static void keep_rest(struct giveback *gb, const struct segment *seg, struct ran
 		if (range_empty(parts[i]) || gb->nr_rest == 2 * REST_MAX)
 			continue;
 		gb->rest[gb->nr_rest] = parts[i];
+		gb->rest_coop[gb->nr_rest] = seg->coop;
 		gb->rest_mode[gb->nr_rest++] = seg->mode;
 	}
 }
@@ -155,6 +169,8 @@ static void return_file(struct call *call)
 	gb->t.done = returned;
 	for (i = 0; i < gb->t.n; i++)
 		keep_rest(gb, gb->t.segs[i], r);
+	if (gb->t.n && l->recall.active && range_overlaps(l->recall.range, r))
+		recall_progress(l);
 	l->users++;
 	teardown_start(&gb->t);
 }

@@ -8,6 +8,9 @@
 
 static void work(struct path_job *pj)
 {
+	const iopmem_lookup_args *args = pj->call->args;
+
+	pj->nofollow = args->flags & IOPMEM_NOFOLLOW;
 	pj->rc = path_lookup(pj);
 }
 
@@ -52,7 +55,9 @@ static void finish(struct path_job *pj)
 
 void op_lookup(struct call *call)
 {
-	const iopmem_path_args *args = call->args;
+	const iopmem_lookup_args *args = call->args;
 
+	if (args->flags & ~(u_int)IOPMEM_NOFOLLOW)
+		return call_status(call, IOPMEM_INVAL);
 	path_job_start(call, args->export_name, args->path, work, finish, NULL);
 }

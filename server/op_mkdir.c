@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "call.h"
 #include "export.h"
@@ -14,33 +13,22 @@ static void work(struct path_job *pj)
 	const char *name;
 	int dir;
 
-	pj->rc = pj->exp->cfg->read_only ?
-		 err_msg(&pj->err, EROFS, "export '%s' is read-only", pj->exp->cfg->name) :
-		 path_parent(pj, &dir, &name);
+	pj->rc = path_writable(pj);
+	if (!pj->rc)
+		pj->rc = path_parent(pj, pj->path, &dir, &name);
 	if (pj->rc)
 		return;
 	if (mkdirat(dir, name, args->mode & 07777) ||
 	    fstatat(dir, name, &pj->st, AT_SYMLINK_NOFOLLOW))
 		pj->rc = err_set(&pj->err, errno, "make directory '%s'", pj->path);
-	close(dir);
-}
-
-static void finish(struct path_job *pj)
-{
-	struct call *call = pj->call;
-
-	if (pj->rc) {
-		call_errno(call, pj->rc, &pj->err);
-	} else {
-		attr_from_stat(&call->res.attr.iopmem_attr_res_u.attr, &pj->st);
-		call_reply(call);
-	}
-	path_job_free(pj);
+	else
+		path_changed(pj, openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	path_changed(pj, dir);
 }
 
 void op_mkdir(struct call *call)
 {
 	const iopmem_mkdir_args *args = call->args;
 
-	path_job_start(call, args->export_name, args->path, work, finish, NULL);
+	path_job_start(call, args->export_name, args->path, work, path_answer_attr, NULL);
 }

@@ -10,7 +10,7 @@ static void work(struct path_job *pj)
 
 	pj->rc = path_lookup(pj);
 	if (!pj->rc)
-		pj->rc = path_access(pj, args->access);
+		pj->rc = open_look(pj, args->access);
 }
 
 static void finish(struct path_job *pj)
@@ -23,9 +23,8 @@ static void finish(struct path_job *pj)
 void op_open(struct call *call)
 {
 	const iopmem_open_args *args = call->args;
-	uint32_t all = IOPMEM_ACCESS_READ | IOPMEM_ACCESS_WRITE;
 
-	if (!args->access || (args->access & ~all))
+	if (!open_access_valid(args->access))
 		return call_status(call, IOPMEM_INVAL);
 	path_job_start(call, args->export_name, args->path, work, finish, NULL);
 }

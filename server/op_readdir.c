@@ -122,12 +122,15 @@ static void finish(struct path_job *pj)
 void op_readdir(struct call *call)
 {
 	const iopmem_readdir_args *args = call->args;
+	enum iopmem_status status;
+	struct export *exp;
 	struct listing *l;
 
 	if (!args->count || args->count > IOPMEM_DIRENTS_MAX)
 		return call_status(call, IOPMEM_INVAL);
-	if (!export_find(call->srv, args->export_name))
-		return call_status(call, IOPMEM_NOENT);
+	status = export_enter(call, args->export_name, &exp);
+	if (status)
+		return call_status(call, status);
 	l = calloc(1, sizeof(*l));
 	if (l)
 		l->ok.entries.entries_val = calloc(IOPMEM_DIRENTS_MAX, sizeof(iopmem_dirent));

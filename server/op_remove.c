@@ -16,15 +16,15 @@ static void work(struct path_job *pj)
 	const char *name;
 	int dir;
 
-	pj->rc = pj->exp->cfg->read_only ?
-		 err_msg(&pj->err, EROFS, "export '%s' is read-only", pj->exp->cfg->name) :
-		 path_parent(pj, &dir, &name);
+	pj->rc = path_writable(pj);
+	if (!pj->rc)
+		pj->rc = path_parent(pj, pj->path, &dir, &name);
 	if (pj->rc)
 		return;
 	if (fstatat(dir, name, &pj->st, AT_SYMLINK_NOFOLLOW) ||
 	    unlinkat(dir, name, S_ISDIR(pj->st.st_mode) ? AT_REMOVEDIR : 0))
 		pj->rc = err_set(&pj->err, errno, "remove '%s'", pj->path);
-	close(dir);
+	path_changed(pj, dir);
 }
 
 static void finish(struct path_job *pj)

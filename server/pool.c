@@ -13,9 +13,27 @@ struct pool {
 	struct job *head;
 	struct job **tail;
 	bool stop;
+	bool waking;			/* one was called and has not looked yet */
+	unsigned int idle;		/* wait for more */
 	unsigned int threads;
 	pthread_t thread[];
 };
+
+/*
+ * Unlocks, and calls a thread if there is work for one.  One at a time: who has taken a
+ * job calls the next one.  So those that are awake anyway find work first, and a job that
+ * blocks holds up nothing.  Called outside of the lock, which it would run into.
+ */
+static void unlock_and_call(struct pool *pool)
+{
+	bool call = pool->head && pool->idle && !pool->waking;
+
+	if (call)
+		pool->waking = true;
+	pthread_mutex_unlock(&pool->lock);
+	if (call)
+		pthread_cond_signal(&pool->more);
+}
 
 static void *worker(void *arg)
 {
@@ -24,15 +42,19 @@ static void *worker(void *arg)
 
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		while (!pool->head && !pool->stop)
+		while (!pool->head && !pool->stop) {
+			pool->idle++;
 			pthread_cond_wait(&pool->more, &pool->lock);
+			pool->idle--;
+			pool->waking = false;
+		}
 		job = pool->head;
 		if (!job)
 			break;
 		pool->head = job->next;
 		if (!pool->head)
 			pool->tail = &pool->head;
-		pthread_mutex_unlock(&pool->lock);
+		unlock_and_call(pool);
 		job->run(job);
 		loop_post(pool->loop, job);
 		pthread_mutex_lock(&pool->lock);
@@ -84,6 +106,5 @@ void pool_submit(struct pool *pool, struct job *job)
 	pthread_mutex_lock(&pool->lock);
 	*pool->tail = job;
 	pool->tail = &job->next;
-	pthread_cond_signal(&pool->more);
-	pthread_mutex_unlock(&pool->lock);
+	unlock_and_call(pool);
 }

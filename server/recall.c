@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "recall.h"
 
+#include <stdio.h>
 #include <utlist.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "export.h"
 #include "fence.h"
 
-static bool something_left(const struct layout *l, struct range r)
+static void about(const struct wait *w, struct wait_about *a)
 {
-	const struct segment *seg;
+	const struct recall *r = container_of(w, struct recall, wait);
+	const struct layout *l = container_of(r, struct layout, recall);
 
-	DL_FOREACH(l->file->table.head, seg)
-		if (seg->layout == l && range_overlaps(seg->range, r))
-			return true;
-	return false;
+	snprintf(a->what, sizeof(a->what), "client %s to return its layout of '%.120s' (%s)",
+		 l->st.client->name, l->file->name, r->why);
+	a->client = l->st.client->name;
+	a->file = l->file->name;
+	a->export = l->file->exp->cfg->name;
 }
+
+static const struct wait_type type = { "recall", about };
 
 static void deadline_passed(struct timer *t)
 {
@@ -47,52 +53,124 @@ static uint32_t patience_ms(const struct server *srv)
 	return srv->cfg.recall_ms;
 }
 
-void recall_start(struct layout *l, struct range r, const char *why)
+static void arm(struct layout *l)
 {
 	struct server *srv = l->file->srv;
+	uint32_t max = config_recall_max(&srv->cfg);
 
+	l->recall.started_ms = clock_ms();
+	l->recall.limit_ms = l->recall.started_ms + (srv->stopping ? patience_ms(srv) : max);
+	timer_arm(srv->loop, &l->recall.deadline, patience_ms(srv));
+}
+
+static void widen(struct range *r, struct range by)
+{
+	if (by.offset < r->offset)
+		r->offset = by.offset;
+	if (by.end > r->end)
+		r->end = by.end;
+}
+
+static void begin(struct layout *l, struct range r, const char *why)
+{
 	if (l->recall.active) {
 		if (range_contains(l->recall.range, r))
 			return;
-		if (r.offset < l->recall.range.offset)
-			l->recall.range.offset = r.offset;
-		if (r.end > l->recall.range.end)
-			l->recall.range.end = r.end;
-		if (!l->recall.deadline.due_ms) {
+		widen(&l->recall.range, r);
+		if (!l->recall.deadline.due_ms)
 			/* It has passed, what it was for is on its way back: a new one
 			 * for the rest, which else would never be fenced. */
-			l->recall.started_ms = clock_ms();
-			timer_arm(srv->loop, &l->recall.deadline, patience_ms(srv));
-		}
+			arm(l);
 	} else {
 		l->recall.active = true;
 		l->recall.range = r;
-		l->recall.started_ms = clock_ms();
+		l->recall.why = why;
 		l->recall.deadline.fire = deadline_passed;
-		timer_arm(srv->loop, &l->recall.deadline, patience_ms(srv));
-		log_info("%s: recalling [%llu, %llu) from client %s (%s)", l->file->name,
-			 (unsigned long long)r.offset, (unsigned long long)r.end,
-			 l->st.client->name, why);
+		DL_APPEND2(l->file->recalled, l, recall_prev, recall_next);
+		wait_begin(&l->file->srv->waits, &l->recall.wait, &type);
+		metrics_add(&l->file->srv->metrics, METRIC_RECALLS);
+		arm(l);
+		layout_log(l, LOG_LEVEL_INFO, "%s: recalling [%llu, %llu) from client %s (%s)",
+			   l->file->name, (unsigned long long)r.offset,
+			   (unsigned long long)r.end, l->st.client->name, why);
 	}
-	push(l, l->recall.started_ms + patience_ms(srv));
+	push(l, l->recall.deadline.due_ms - 1);
 }
 
-void recall_file(struct file *f, const struct client *except, struct range r,
-		 const char *why)
+static void hold_over(struct timer *t)
+{
+	struct hold *h = container_of(t, struct hold, over);
+	struct layout *l = container_of(h, struct layout, hold);
+
+	if (!client_courtesy_over(l->st.client))
+		begin(l, h->wanted, h->why);
+}
+
+void recall_hold(struct layout *l)
+{
+	l->hold.until_ms = clock_ms() + l->file->srv->cfg.hold_ms;
+}
+
+void recall_start(struct layout *l, const struct client *by, struct range r, const char *why)
+{
+	struct hold *h = &l->hold;
+	uint64_t now = clock_ms();
+
+	if (client_courtesy_over(l->st.client))
+		return;
+	if (!by || by == l->st.client || l->recall.active || h->until_ms <= now)
+		return begin(l, r, why);
+	h->why = why;
+	if (h->over.due_ms)	/* a grant that came meanwhile does not put it off */
+		return widen(&h->wanted, r);
+	h->wanted = r;
+	h->over.fire = hold_over;
+	timer_arm(l->file->srv->loop, &h->over, h->until_ms - now);
+}
+
+void recall_file(struct file *f, const struct client *by, struct range r, const char *why)
 {
 	struct layout *l, *next;
 
 	DL_FOREACH_SAFE2(f->layouts, l, next, file_next)
-		if (l->st.client != except && something_left(l, r))
-			recall_start(l, r, why);
+		if (layout_holds(l, r))
+			recall_start(l, by, r, why);
+}
+
+void recall_drop(struct layout *l)
+{
+	struct server *srv = l->file->srv;
+
+	timer_cancel(srv->loop, &l->hold.over);
+	timer_cancel(srv->loop, &l->recall.deadline);
+	wait_end(&srv->waits, &l->recall.wait);
+}
+
+void recall_progress(struct layout *l)
+{
+	struct recall *r = &l->recall;
+	uint64_t now = clock_ms(), due = now + l->file->srv->cfg.recall_ms;
+
+	if (!r->active || !r->deadline.due_ms)
+		return;
+	if (due > r->limit_ms)
+		due = r->limit_ms;
+	if (due > r->deadline.due_ms)
+		timer_arm(l->file->srv->loop, &r->deadline, due - now);
 }
 
 void recall_settle(struct layout *l)
 {
-	if (!l->recall.active || something_left(l, l->recall.range))
+	if (l->hold.over.due_ms && !layout_holds(l, l->hold.wanted))
+		timer_cancel(l->file->srv->loop, &l->hold.over);
+	if (!l->recall.active || layout_holds(l, l->recall.range))
 		return;
 	l->recall.active = false;
+	histogram_add(&l->file->srv->metrics.recall, 1000 * wait_age_ms(&l->recall.wait));
+	wait_end(&l->file->srv->waits, &l->recall.wait);
 	timer_cancel(l->file->srv->loop, &l->recall.deadline);
-	log_info("%s: client %s gave back what was recalled after %llu ms", l->file->name,
-		 l->st.client->name, (unsigned long long)(clock_ms() - l->recall.started_ms));
+	DL_DELETE2(l->file->recalled, l, recall_prev, recall_next);
+	layout_log(l, LOG_LEVEL_INFO, "%s: client %s gave back what was recalled after %llu ms",
+		   l->file->name, l->st.client->name,
+		   (unsigned long long)(clock_ms() - l->recall.started_ms));
 }

@@ -25,7 +25,11 @@ static const char schema[] =
 	" export TEXT NOT NULL, key BLOB NOT NULL, dev INTEGER NOT NULL,"
 	" ino INTEGER NOT NULL, fsid INTEGER NOT NULL, path TEXT NOT NULL,"
 	" committed INTEGER NOT NULL, grown INTEGER NOT NULL,"
-	" PRIMARY KEY(export, key)) WITHOUT ROWID;";
+	" PRIMARY KEY(export, key)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS clients("
+	" owner BLOB NOT NULL, uid INTEGER NOT NULL, verifier BLOB NOT NULL,"
+	" instance BLOB NOT NULL, state INTEGER NOT NULL, seen INTEGER NOT NULL,"
+	" PRIMARY KEY(owner, uid));";
 
 static int to_errno(int rc)
 {
@@ -217,4 +221,136 @@ void store_growing_free(struct store_growing *rows, size_t n)
 	for (size_t i = 0; i < n; i++)
 		free(rows[i].path);
 	free(rows);
+}
+
+/* ---- clients ---- */
+
+/* Assumes: the lock is held. */
+static int client_step(struct store *st, const struct store_client *row)
+{
+	static const char put[] = "INSERT OR REPLACE INTO clients"
+				  "(owner,uid,verifier,instance,state,seen) VALUES(?,?,?,?,?,?)";
+	static const char del[] = "DELETE FROM clients WHERE owner=? AND uid=?";
+	sqlite3_stmt *q = NULL;
+	int rc = sqlite3_prepare_v2(st->db, row->gone ? del : put, -1, &q, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_blob(q, 1, row->owner, (int)row->owner_len, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 2, row->uid);
+		if (!row->gone) {
+			sqlite3_bind_blob(q, 3, row->verifier, sizeof(row->verifier), SQLITE_STATIC);
+			sqlite3_bind_blob(q, 4, row->instance, sizeof(row->instance), SQLITE_STATIC);
+			sqlite3_bind_int(q, 5, (int)row->state);
+			sqlite3_bind_int64(q, 6, row->seen);
+		}
+		rc = sqlite3_step(q);
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int store_clients_write(struct store *st, const struct store_client *rows, size_t n,
+			struct iopmem_err *err)
+{
+	int rc, ret = 0;
+
+	pthread_mutex_lock(&st->lock);
+	rc = sqlite3_exec(st->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		ret = db_err(st, rc, "write clients", err);
+		goto out;
+	}
+	rc = SQLITE_DONE;
+	for (size_t i = 0; i < n && rc == SQLITE_DONE; i++)
+		rc = client_step(st, &rows[i]);
+	if (rc == SQLITE_DONE)
+		rc = sqlite3_exec(st->db, "COMMIT", NULL, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		ret = db_err(st, rc, "write clients", err);
+		sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+	}
+out:
+	pthread_mutex_unlock(&st->lock);
+	return ret;
+}
+
+/* A column of at most @max bytes; false: it is longer. */
+static bool take_blob(sqlite3_stmt *q, int column, uint8_t *to, size_t max, size_t *len)
+{
+	int n = sqlite3_column_bytes(q, column);
+
+	if (n < 0 || (size_t)n > max)
+		return false;
+	if (n)
+		memcpy(to, sqlite3_column_blob(q, column), (size_t)n);
+	*len = (size_t)n;
+	return true;
+}
+
+static bool client_read(sqlite3_stmt *q, struct store_client *row)
+{
+	int state = sqlite3_column_int(q, 4);
+	size_t verifier, instance;
+
+	row->uid = (uint32_t)sqlite3_column_int64(q, 1);
+	row->state = (enum store_client_state)state;
+	row->seen = sqlite3_column_int64(q, 5);
+	return take_blob(q, 0, row->owner, sizeof(row->owner), &row->owner_len) &&
+	       take_blob(q, 2, row->verifier, sizeof(row->verifier), &verifier) &&
+	       take_blob(q, 3, row->instance, sizeof(row->instance), &instance) &&
+	       verifier == sizeof(row->verifier) && instance == sizeof(row->instance) &&
+	       state >= STORE_CLIENT_ACTIVE && state <= STORE_CLIENT_ENDED;
+}
+
+/* Assumes: the lock is held. */
+static int clients_prune(struct store *st, size_t max)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = sqlite3_prepare_v2(st->db,
+				    "DELETE FROM clients WHERE rowid NOT IN"
+				    " (SELECT rowid FROM clients ORDER BY seen DESC LIMIT ?)", -1,
+				    &q, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(q, 1, (sqlite3_int64)max);
+		rc = sqlite3_step(q);
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
+
+int store_clients_list(struct store *st, size_t max, struct store_client **rows, size_t *n,
+		       struct iopmem_err *err)
+{
+	struct store_client *list = calloc(max, sizeof(*list));
+	sqlite3_stmt *q = NULL;
+	size_t count = 0;
+	int rc, ret = 0;
+
+	if (!list)
+		return err_set(err, ENOMEM, "store '%s'", st->path);
+	pthread_mutex_lock(&st->lock);
+	rc = clients_prune(st, max);
+	if (rc == SQLITE_DONE)
+		rc = sqlite3_prepare_v2(st->db,
+					"SELECT owner,uid,verifier,instance,state,seen FROM clients"
+					" ORDER BY seen", -1, &q, NULL);
+	while ((rc == SQLITE_OK || rc == SQLITE_ROW) && (rc = sqlite3_step(q)) == SQLITE_ROW &&
+	       count < max && !ret) {
+		if (client_read(q, &list[count]))
+			count++;
+		else
+			ret = err_msg(err, EIO, "store '%s': bad row of clients", st->path);
+	}
+	if (rc != SQLITE_DONE && !ret)
+		ret = db_err(st, rc, "read clients", err);
+	sqlite3_finalize(q);
+	pthread_mutex_unlock(&st->lock);
+	if (ret) {
+		free(list);
+		return ret;
+	}
+	*rows = list;
+	*n = count;
+	return 0;
 }

@@ -4,14 +4,31 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "json_out.h"
+
+struct ls {
+	struct cli_list list;
+	bool json;
+	struct json_object *array;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct ls *ls = state->input;
+
+	(void)arg;
+	if (key != 'j')
+		return cli_list_parse(key, &ls->list, state);
+	ls->json = true;
+	return 0;
+}
 
 static void mode_text(const struct iopmem_stat *st, char out[11])
 {
 	static const char bits[] = "rwxrwxrwx";
 	int i;
 
-	out[0] = st->type == IOPMEM_STAT_DIR ? 'd' : st->type == IOPMEM_STAT_REG ? '-' : '?';
+	out[0] = "?-dbclsp"[st->type <= IOPMEM_STAT_FIFO ? st->type : 0];
 	for (i = 0; i < 9; i++)
 		out[i + 1] = st->mode & (0400U >> i) ? bits[i] : '-';
 	out[10] = '\0';
@@ -21,9 +38,13 @@ static int print(const char *name, const struct iopmem_stat *st, void *arg)
 {
 	time_t t = (time_t)st->mtime_sec;
 	char mode[11], when[32] = "?";
+	struct ls *ls = arg;
 	struct tm tm;
 
-	(void)arg;
+	if (ls->json) {
+		json_object_array_add(ls->array, json_stat(name, st));
+		return 0;
+	}
 	mode_text(st, mode);
 	if (localtime_r(&t, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
@@ -32,23 +53,49 @@ static int print(const char *name, const struct iopmem_stat *st, void *arg)
 	return 0;
 }
 
-int cmd_ls(int argc, char **argv)
+static int list(struct ls *ls, const char *url, struct iopmem_err *err)
 {
-	struct iopmem_err err = { 0 };
 	struct iopmem_stat st;
-	const char *url[1];
+	struct place p;
 	struct remote r;
 	int ret;
 
-	cli_args(argc, argv, "URL", "List a directory, or show one file.", 1, url, NULL);
-	ret = remote_open(url[0], &r, &err);
-	if (!ret)
-		ret = iopmem_stat(r.client, r.url.path, &st, &err);
+	ret = remote_open(url, &r, err);
+	if (!ret) {
+		place_remote(&r, &p);
+		ret = place_stat(&p, true, &st, err);
+	}
 	if (!ret && st.type == IOPMEM_STAT_DIR)
-		ret = iopmem_readdir(r.client, r.url.path, print, NULL, &err);
+		ret = iopmem_readdir(r.client, p.path, print, ls, err);
 	else if (!ret)
-		print(strrchr(r.url.path, '/') ? strrchr(r.url.path, '/') + 1 : r.url.path, &st,
-		      NULL);
+		print(place_name(&p), &st, ls);
 	remote_close(&r);
-	return ret ? cli_fail("ls", url[0], &err) : 0;
+	return ret;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "json", 'j', NULL, 0, "Print an array of objects", 0 }, { 0 },
+	};
+	static const struct argp argp = {
+		options, parse, "URL...", "List directories, or show files.", NULL, NULL, NULL,
+	};
+	struct ls ls = { .list = { .min = 1 } };
+	int i, failed = 0;
+
+	cli_parse(&argp, argc, argv, &ls);
+	if (ls.json)
+		ls.array = json_object_new_array();
+	for (i = 0; i < ls.list.n; i++) {
+		struct iopmem_err err = { 0 };
+
+		if (ls.list.n > 1 && !ls.json)
+			printf("%s%s:\n", i ? "\n" : "", ls.list.arg[i]);
+		if (list(&ls, ls.list.arg[i], &err))
+			failed = cli_fail("ls", ls.list.arg[i], &err);
+	}
+	if (ls.json)
+		json_print(ls.array);
+	return failed;
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +11,34 @@ static const struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{ "put", cmd_put }, { "get", cmd_get }, { "ls", cmd_ls }, { "stat", cmd_stat },
-	{ "rm", cmd_rm }, { "mkdir", cmd_mkdir },
+	{ "put", cmd_put }, { "get", cmd_get }, { "cat", cmd_cat }, { "cp", cmd_cp },
+	{ "ls", cmd_ls }, { "stat", cmd_stat }, { "mv", cmd_mv }, { "rm", cmd_rm },
+	{ "mkdir", cmd_mkdir },
+	{ "truncate", cmd_truncate }, { "watch", cmd_watch }, { "mount", cmd_mount },
+	{ "bench", cmd_bench },
 };
 
 static const char doc[] =
 	"Files in a server's device memory.\v"
 	"Commands:\n"
-	"  put FILE URL    write a local file (- for standard input)\n"
-	"  get URL FILE    read into a local file (- for standard output)\n"
-	"  ls URL          list a directory\n"
-	"  stat URL        show attributes\n"
-	"  rm URL          remove a file or an empty directory\n"
-	"  mkdir URL       make a directory\n"
+	"  put FILE URL           write a local file (- for standard input)\n"
+	"  get URL FILE           read into a local file (- for standard output)\n"
+	"  cat URL...             write to standard output\n"
+	"  cp [-r] FROM... TO     copy files and trees, here, there and between servers\n"
+	"  ls URL...              list directories\n"
+	"  stat URL...            show attributes\n"
+	"  mv URL... URL          rename and move within an export\n"
+	"  rm [-r] URL...         remove files and directories\n"
+	"  mkdir [-p] URL...      make directories\n"
+	"  truncate -s SIZE URL   set the size of files\n"
+	"  watch URL              tell what changes\n"
+	"  mount URL DIR          make an export a file system of this host\n"
+	"  bench URL              measure bandwidth and latency\n"
 	"\n"
 	"URL is iopmem://host[:port]/export[/path], port 20490 unless given.\n"
-	"'iopmem COMMAND --help' tells more.";
+	"'iopmem COMMAND --help' and iopmem(1) tell more.";
+
+const char *argp_program_version = "iopmem " IOPMEM_VERSION;
 
 struct main_args {
 	int argc;
@@ -51,59 +62,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* ---- a verb's arguments ---- */
-
-struct verb_args {
-	const char **out;
-	int want, got;
-	int *progress;
-};
-
-static error_t parse_verb(int key, char *arg, struct argp_state *state)
-{
-	struct verb_args *a = state->input;
-
-	switch (key) {
-	case 'p':
-		if (a->progress)
-			*a->progress = 1;
-		return 0;
-	case 'q':
-		if (a->progress)
-			*a->progress = 0;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (a->got >= a->want)
-			argp_usage(state);
-		a->out[a->got++] = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (a->got < a->want)
-			argp_usage(state);
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-void cli_args(int argc, char **argv, const char *args_doc, const char *what, int n,
-	      const char **out, int *progress)
-{
-	static const struct argp_option bar[] = {
-		{ "progress", 'p', NULL, 0, "Show progress even when stderr is no terminal", 0 },
-		{ "quiet", 'q', NULL, 0, "Show no progress and no summary", 0 },
-		{ 0 },
-	};
-	const struct argp argp = { progress ? bar : NULL, parse_verb, args_doc, what,
-				   NULL, NULL, NULL };
-	struct verb_args a = { out, n, 0, progress };
-	char name[64];
-
-	snprintf(name, sizeof(name), "iopmem %s", argv[0]);
-	argv[0] = name;
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
 }
 
 /* What was printed is part of the result: a full disk must show in the exit status. */

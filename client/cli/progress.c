@@ -7,6 +7,7 @@
 
 #define INTERVAL 0.1
 #define MIB (1024.0 * 1024.0)
+#define BAR 20			/* characters */
 
 static double now(void)
 {
@@ -27,15 +28,19 @@ void progress_start(struct progress *p, const char *verb, int mode, uint64_t tot
 
 void progress_update(struct progress *p, uint64_t done)
 {
+	static const char full[] = "####################", none[] = "                    ";
 	double t = now(), rate;
+	int filled;
 
 	if (!p->bar || t - p->shown < INTERVAL)
 		return;
 	p->shown = t;
 	rate = t > p->start ? (double)done / (t - p->start) : 0;
+	filled = p->total && done <= p->total ? (int)(BAR * done / p->total) : 0;
 	if (p->total && done <= p->total)
-		fprintf(stderr, "\r%s %3.0f %%  %.1f / %.1f MiB  %.1f MiB/s  ETA %.0f s \033[K",
-			p->verb, 100.0 * (double)done / (double)p->total, (double)done / MIB,
+		fprintf(stderr, "\r%s [%.*s%.*s] %3.0f %%  %.1f / %.1f MiB  %.1f MiB/s  ETA %.0f s \033[K",
+			p->verb, filled, full, BAR - filled, none,
+			100.0 * (double)done / (double)p->total, (double)done / MIB,
 			(double)p->total / MIB, rate / MIB,
 			rate > 0 ? (double)(p->total - done) / rate : 0);
 	else
@@ -50,7 +55,7 @@ void progress_abort(struct progress *p)
 		fputs("\r\033[K", stderr);
 }
 
-void progress_finish(struct progress *p, uint64_t done)
+double progress_finish(struct progress *p, uint64_t done)
 {
 	double seconds = now() - p->start;
 
@@ -59,4 +64,5 @@ void progress_finish(struct progress *p, uint64_t done)
 		fprintf(stderr, "%s: %llu bytes, %.2f s, %.1f MB/s\n", p->verb,
 			(unsigned long long)done, seconds,
 			seconds > 0 ? (double)done / seconds / 1e6 : 0);
+	return seconds;
 }

@@ -18,8 +18,8 @@ struct progress {
 
 void progress_start(struct progress *p, const char *verb, int mode, uint64_t total);
 void progress_update(struct progress *p, uint64_t done);
-/* The final line: bytes, seconds, MB/s. */
-void progress_finish(struct progress *p, uint64_t done);
+/* The final line: bytes, seconds, MB/s.  Returns the seconds. */
+double progress_finish(struct progress *p, uint64_t done);
 /* Clears the line before an error message. */
 void progress_abort(struct progress *p);
 

@@ -8,11 +8,12 @@ int windows_init(struct windows *ws)
 {
 	int i;
 
-	*ws = (struct windows){ .memory = aligned_alloc(4096, (size_t)WINDOWS * WINDOW_BYTES) };
+	*ws = (struct windows){ .memory = aligned_alloc(4096, WINDOWS_MEMORY) };
 	if (!ws->memory)
 		return -ENOMEM;
 	for (i = 0; i < WINDOWS; i++)
 		ws->w[i].data = ws->memory + (size_t)i * WINDOW_BYTES;
+	ws->scratch = ws->memory + (size_t)WINDOWS * WINDOW_BYTES;
 	pthread_mutex_init(&ws->lock, NULL);
 	pthread_cond_init(&ws->cond, NULL);
 	return 0;
@@ -23,6 +24,12 @@ void windows_fini(struct windows *ws)
 	free(ws->memory);
 	pthread_mutex_destroy(&ws->lock);
 	pthread_cond_destroy(&ws->cond);
+}
+
+void windows_reset(struct windows *ws)
+{
+	ws->filled = ws->emptied = 0;
+	ws->stop = false;
 }
 
 struct window *window_to_fill(struct windows *ws)
@@ -67,12 +74,10 @@ void window_emptied(struct windows *ws)
 	count(ws, &ws->emptied);
 }
 
-void windows_stop(struct windows *ws, int error)
+void windows_stop(struct windows *ws)
 {
 	pthread_mutex_lock(&ws->lock);
 	ws->stop = true;
-	if (!ws->error)
-		ws->error = error;
 	pthread_cond_broadcast(&ws->cond);
 	pthread_mutex_unlock(&ws->lock);
 }

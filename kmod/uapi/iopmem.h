@@ -5,8 +5,8 @@
  * Every argument structure starts with size (set by the caller to the size it
  * was compiled with) and flags (no flag is defined yet, must be 0).  Reserved
  * fields must be 0 or the call fails with EINVAL.  A caller with a larger
- * structure than the module knows gets E2BIG unless the excess is zero; a
- * smaller one is filled with zeroes up to the module's size.
+ * structure than the module knows gets E2BIG unless the excess is zero; one
+ * smaller than it was in version 1 gets EINVAL.
  *
  * All offsets and lengths are bytes.  File ranges of MAP, COMMIT and UNMAP are
  * multiples of iopmem_info.granule, only new_size is not.
@@ -22,9 +22,11 @@
 /* What a layout's memory can be given to a NIC as (iopmem_info.caps). */
 #define IOPMEM_CAP_PIN		(1ULL << 0)	/* mmap of the layout fd can be pinned */
 #define IOPMEM_CAP_ODP		(1ULL << 1)	/* fsdax mapping under on-demand paging */
-#define IOPMEM_CAP_DMABUF	(1ULL << 2)	/* revocable dma-buf per segment */
+#define IOPMEM_CAP_DMABUF	(1ULL << 2)	/* IOPMEM_IOC_DMABUF */
 /* The busy-page hook is armed: mmap + truncate of a pinned file is seen. */
 #define IOPMEM_CAP_BUSY_HOOK	(1ULL << 3)
+/* XFS_IOC_SWAPEXT (xfs_fsr) is refused with EBUSY for files under layout. */
+#define IOPMEM_CAP_SWAP_HOOK	(1ULL << 4)
 
 /**
  * struct iopmem_info - IOPMEM_IOC_GET_INFO on /dev/iopmem
@@ -58,8 +60,8 @@ struct iopmem_info {
  * struct iopmem_layout_open - IOPMEM_IOC_LAYOUT_OPEN on /dev/iopmem
  * @size:	sizeof(struct iopmem_layout_open)
  * @flags:	must be 0
- * @file_fd:	in: a regular file on XFS with DAX on an iopmem device.  RW
- *		grants need it open for writing
+ * @file_fd:	in: a regular file on XFS with DAX on an iopmem device.
+ *		MAP needs it open for reading, RW maps for writing as well
  * @layout_fd:	out: the layout, O_CLOEXEC
  * @reason:	out: when the call fails, IOPMEM_REFUSED_* saying why
  * @reserved:	must be 0
@@ -140,8 +142,11 @@ struct iopmem_extent {
  * Errors: EAGAIN the layout is broken or breaking (close it), ETXTBSY a program
  * has the file mapped writable, whose stores nobody arbitrates (ask again when
  * it is not; the caller's own populating mapping counts), EUCLEAN blocks
- * inside EOF are holes or unwritten, ENOSPC, EDQUOT, EFBIG, EBADF RW on a file
- * opened read-only, EACCES, EROFS, EIO, E2BIG @nr_extents too small (nothing
+ * inside EOF are holes or unwritten, EOPNOTSUPP XFS_IOC_SWAPEXT could move the
+ * blocks (no IOPMEM_CAP_SWAP_HOOK) and the module parameter allow_unguarded is
+ * off, ENOSPC, EDQUOT, EFBIG, EBADF on a file that
+ * is not open for reading, or RW on one that is not open for writing, EPERM RW on
+ * a file that is append-only or immutable, EACCES, EROFS, EIO, E2BIG @nr_extents too small (nothing
  * is mapped), EINTR, EINVAL, ENOMEM, ENODEV.
  */
 struct iopmem_map {
@@ -174,8 +179,8 @@ struct iopmem_range {
  * Flushes the BAR, then lets XFS convert and log.  On return the data, the
  * extents and the size survive a power loss.  The size never shrinks, the call
  * is idempotent.  Works on a broken layout too: that is how the last bytes get in.
- * Errors: ERANGE a range or the growth is not RW-mapped, ENOSPC, EIO, EINTR,
- * EINVAL, ENOMEM, ENODEV.
+ * Errors: ERANGE a range or the growth is not RW-mapped, EBADF the file is not
+ * open for writing, ENOSPC, EIO, EINTR, EINVAL, ENOMEM, ENODEV.
  */
 struct iopmem_commit {
 	__u32 size;
@@ -193,15 +198,91 @@ struct iopmem_commit {
  * @offset:	first byte, multiple of the granule
  * @length:	bytes, multiple of the granule, not 0
  *
- * Forgets the mapping and zaps user mappings of the range.  The caller has
- * deregistered its memory regions before.  Errors: EBUSY pages of the range are
- * still pinned (nothing is unmapped), EINVAL.
+ * Forgets the mapping, zaps user mappings of the range and revokes dma-bufs that
+ * reach into it.  The caller has deregistered its memory regions before.  Errors:
+ * EBUSY pages of the range are still pinned, or an importer has not unmapped its
+ * dma-buf within a second (nothing is unmapped, the dma-bufs stay revoked), EINTR,
+ * EINVAL.
  */
 struct iopmem_unmap {
 	__u32 size;
 	__u32 flags;
 	__u64 offset;
 	__u64 length;
+};
+
+/**
+ * struct iopmem_dmabuf - IOPMEM_IOC_DMABUF on a layout fd
+ * @size:	sizeof(struct iopmem_dmabuf)
+ * @flags:	must be 0
+ * @offset:	first byte, multiple of the granule
+ * @length:	bytes, multiple of the granule, not 0
+ * @iomode:	IOPMEM_IOMODE_*; RW needs the range RW-mapped
+ * @fd:		out: the dma-buf, @length bytes, O_CLOEXEC
+ * @reserved:	must be 0
+ *
+ * A dma-buf of a mapped range, for ibv_reg_dmabuf_mr(); not for mmap.  Importers
+ * must take peer memory (allow_peer2peer) and let it be taken away (move_notify,
+ * invalidate_mappings); others, and those that pin (until 7.x), get EOPNOTSUPP
+ * when they attach or map.  A READ dma-buf is mapped for reading whatever the
+ * importer asks for.
+ *
+ * UNMAP of a byte of it, close of the layout fd, and removal of the card revoke
+ * it: importers are told, and nothing can be mapped again (ENODEV).  The lease is
+ * kept until every importer has unmapped and all fences are signalled.  A break
+ * of the layout does not revoke it.
+ * Errors: EAGAIN the layout is broken or breaking, ERANGE not all of the range is
+ * mapped so, E2BIG the range has more than 2^20 pieces, EOPNOTSUPP kernel without
+ * dma-bufs, EMFILE, EINVAL, ENOMEM, ENODEV.
+ */
+struct iopmem_dmabuf {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+	__u32 iomode;
+	__s32 fd;
+	__u64 reserved;
+};
+
+/**
+ * struct iopmem_extend - IOPMEM_IOC_EXTEND on a layout fd
+ * @size:	sizeof(struct iopmem_extend)
+ * @flags:	must be 0
+ * @offset:	first byte, multiple of the granule
+ * @length:	bytes, multiple of the granule, not 0
+ *
+ * Allocates what of the range is a hole and makes the file end at the end of
+ * the range, if it ends before: for memory regions over the file's own mapping
+ * (IOPMEM_CAP_ODP), which reach nothing past EOF.  The caller would wait for
+ * its own lease.  New bytes read as zero.  Not together with MAP.
+ * Errors: EAGAIN the layout is broken or breaking (close it), EBUSY ranges are
+ * mapped by MAP, EBADF the file is open read-only, ENOSPC, EDQUOT, EFBIG, EROFS,
+ * EIO, EINTR, EINVAL, ENOMEM, ENODEV.
+ */
+struct iopmem_extend {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+};
+
+/**
+ * struct iopmem_trim - IOPMEM_IOC_TRIM on a layout fd
+ * @size:	sizeof(struct iopmem_trim)
+ * @flags:	must be 0
+ * @new_size:	bytes; not more than the file has
+ *
+ * Cuts a file that EXTEND made longer, before the layout is closed: whoever
+ * waits for the layout comes after that.  The caller's memory regions are dead.
+ * Works on a broken layout.  Errors: EBUSY ranges are mapped by MAP, or pages of
+ * the file are pinned; ERANGE @new_size is larger than the file; EBADF the file
+ * is open read-only, EROFS, EIO, EINTR, EINVAL, ENOMEM, ENODEV.
+ */
+struct iopmem_trim {
+	__u32 size;
+	__u32 flags;
+	__u64 new_size;
 };
 
 #define IOPMEM_IOC_MAGIC	0xB5
@@ -211,6 +292,9 @@ struct iopmem_unmap {
 #define IOPMEM_IOC_MAP		_IOWR(IOPMEM_IOC_MAGIC, 16, struct iopmem_map)
 #define IOPMEM_IOC_COMMIT	_IOWR(IOPMEM_IOC_MAGIC, 17, struct iopmem_commit)
 #define IOPMEM_IOC_UNMAP	_IOWR(IOPMEM_IOC_MAGIC, 18, struct iopmem_unmap)
+#define IOPMEM_IOC_DMABUF	_IOWR(IOPMEM_IOC_MAGIC, 19, struct iopmem_dmabuf)
+#define IOPMEM_IOC_EXTEND	_IOWR(IOPMEM_IOC_MAGIC, 20, struct iopmem_extend)
+#define IOPMEM_IOC_TRIM		_IOWR(IOPMEM_IOC_MAGIC, 21, struct iopmem_trim)
 
 /*
  * On a layout fd besides:
@@ -221,6 +305,7 @@ struct iopmem_unmap {
  *		EFAULT outside
  *   mmap()	MAP_SHARED at file offsets inside mapped ranges, for ibv_reg_mr;
  *		a fault outside is SIGBUS
- *   close()	unmaps everything and drops the lease after the last pin
+ *   close()	unmaps everything, revokes dma-bufs, and drops the lease after the
+ *		last pin and the last mapping of a dma-buf
  */
 #endif /* _UAPI_IOPMEM_H */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 uint64_t clock_ms(void);
+uint64_t clock_us(void);
 
 /* Tests only: clock_ms() jumps ahead by @ms. */
 void clock_step(uint64_t ms);

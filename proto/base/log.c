@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <time.h>
 
-static void to_stderr(enum log_level level, const char *line, void *arg)
+static void to_stderr(enum log_level level, const char *line, const struct log_about *about,
+		      void *arg)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
 	struct timespec ts;
 	struct tm tm;
 
+	(void)about;
 	(void)arg;
 	clock_gettime(CLOCK_REALTIME, &ts);	/* for the reader, never for leases */
 	localtime_r(&ts.tv_sec, &tm);
@@ -35,17 +37,40 @@ void log_set_level(enum log_level level)
 	max_level = (int)level;
 }
 
-void log_write(enum log_level level, const char *fmt, ...)
+enum log_level log_get_level(void)
+{
+	return (enum log_level)max_level;
+}
+
+static void put(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
+static void put(enum log_level level, const struct log_about *about, const char *fmt, va_list ap)
 {
 	int saved = errno;
 	char line[1024];
-	va_list ap;
 
 	if ((int)level > max_level)
 		return;
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	sink(level, line, sink_arg);
+	sink(level, line, about, sink_arg);
 	errno = saved;
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(level, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void log_write_about(enum log_level level, const struct log_about *about, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(level, about, fmt, ap);
+	va_end(ap);
 }

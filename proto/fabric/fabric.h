@@ -6,7 +6,9 @@
  *  - A key (rkey) is valid for one peer only, exactly for the bytes and rights
  *    it was registered with; every other access fails and, as with an RC queue
  *    pair, ends that connection (the offender sees -EACCES, what was queued
- *    behind it -ECONNRESET).  The peer's other keys stay valid: it reconnects.
+ *    behind it -ECONNRESET; over verbs the news of the end may overtake the answer,
+ *    then all that is open sees -ECONNRESET).  The peer's other keys stay valid: it
+ *    reconnects.
  *  - fabric_mr_dereg() is a revoke: after it has returned 0 no byte of the
  *    region is written or read by any peer.  It does not depend on the peer's help.
  *  - A completed read sees all writes completed before it was posted on the same
@@ -21,6 +23,7 @@
 #ifndef IOPMEM_FABRIC_H
 #define IOPMEM_FABRIC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,8 +53,33 @@ enum fabric_event {
 	FABRIC_PEER_VIOLATION,		/* bad key, bounds or rights; the connection is dead */
 };
 
+/* Memory that is faulted in when a peer touches it (MEMSRC_ON_DEMAND). */
+struct fabric_demand {
+	bool able;
+	bool nic;			/* a device does it, not this host's CPU */
+	bool own_addr;			/* remote addresses are the server's own, not file offsets */
+	uint32_t io_align;		/* what such regions ask of peers: 1 = nothing */
+	uint32_t min_path_mtu;		/* bytes of IB MTU, 0 = none */
+};
+
+/*
+ * Can every device of a provider do it?  -ENODEV: there is no device.
+ * rxe (up to Linux 7.3) takes remote addresses for the server's own, and copies wrongly when
+ * a packet does not begin on a page: peers must align, and use an IB MTU of a page.
+ */
+int fabric_demand(const char *provider, struct fabric_demand *demand, struct iopmem_err *err);
+
+/*
+ * Does every device of a provider import a dma-buf that its exporter can take back?  Registers
+ * @length bytes of @fd on each and deregisters them; with @fd -1 only the drivers are asked,
+ * some of which import others only.  Errors: -EOPNOTSUPP naming the first that does not, -ENODEV
+ * there is no device, and what the device says.
+ */
+int fabric_dmabuf(const char *provider, int fd, uint64_t length, struct iopmem_err *err);
+
 struct fabric_server_attr {
 	const char *provider;		/* "tcp" or "verbs" */
+	const struct fabric_demand *demand;	/* regions will be on demand; or NULL */
 	const char *address;		/* numeric, NULL = all */
 	uint16_t port;			/* 0 = any; the one in use is in fabric_info */
 	/* Called from provider threads; must not call back into the fabric. */
@@ -65,7 +93,7 @@ struct fabric_info {
 	uint16_t port;
 	uint32_t io_align;		/* 1 = none */
 	uint32_t min_path_mtu;		/* bytes of IB MTU, 0 = none */
-	uint32_t needs_addr;		/* memory sources must have addr */
+	uint32_t needs_addr;		/* memory sources must have addr or be a dma-buf */
 };
 
 /* Refuses by name what cannot work: no RDMA device, port in use, RLIMIT_MEMLOCK. */
@@ -74,6 +102,20 @@ int fabric_server_open(const struct fabric_server_attr *attr,
 void fabric_server_info(const struct fabric_server *server, struct fabric_info *info);
 /* Assumes: no peer is left. */
 void fabric_server_close(struct fabric_server *server);
+
+/* A way in for clients. */
+struct fabric_port {
+	char device[64];
+	unsigned int port;		/* of the device, from 1 */
+	char address[64];		/* numeric, one of those it has */
+};
+
+/*
+ * The ports of devices through which clients can come now, each once.  Their number, at most
+ * @room (0: no device is involved, or none has an address), or -errno.
+ */
+int fabric_server_ports(const struct fabric_server *server, struct fabric_port *ports, size_t room,
+			struct iopmem_err *err);
 
 /*
  * One peer per client: its protection domain and connections.  A token admits one
@@ -155,6 +197,14 @@ void fabric_buf_dereg(struct fabric_buf *buf);
 int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
 		void *addr, uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx);
 /*
+ * The same for one of several: it may stay with the provider until the next fabric_post(),
+ * fabric_kick() or fabric_poll(), which start all of them at once (one doorbell, one
+ * system call).  An error that starting meets comes as the operations' completions.
+ */
+int fabric_post_more(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
+		     void *addr, uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx);
+void fabric_kick(struct fabric_conn *conn);
+/*
  * Takes up to @n completions, waiting up to @timeout_ms for the first (0 = do not
  * wait, -1 = for ever).  Returns their number, 0 on timeout, -ECONNRESET when the
  * connection is dead and every completion has been taken.  Drives the connection:
@@ -162,5 +212,19 @@ int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *
  * Completions come in order of posting.
  */
 int fabric_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms);
+
+/*
+ * For callers that wait in their own loop.  fabric_fds() gives the descriptors (their
+ * number, at most FABRIC_FDS; the same ones for the life of the connection) and what to wait
+ * for on each now, POLLIN or POLLIN | POLLOUT.  Order: fabric_arm(); while it says true,
+ * fabric_poll() first; then sleep until one is ready; then fabric_poll().
+ */
+#define FABRIC_FDS 2
+int fabric_fds(struct fabric_conn *conn, int fds[FABRIC_FDS], short events[FABRIC_FDS]);
+/* True: completions may be there already, of which no descriptor will tell. */
+bool fabric_arm(struct fabric_conn *conn);
+
+/* Does a buffer cost nothing to register?  (tcp: there is no device that must reach it.) */
+bool fabric_buf_is_free(const struct fabric_conn *conn);
 
 #endif

@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#define uthash_nonfatal_oom(obj) ((obj)->owner = NULL)
 #include <uthash.h>
 
 #include "base/clock.h"
@@ -58,7 +56,7 @@ int key_new(struct key_table *table, void *owner, struct key **key)
 	} while (!k->value || lookup(table, k->value));
 	k->owner = owner;
 	HASH_ADD(hh, table->hash, value, sizeof(k->value), k);
-	if (!k->owner) {	/* no memory for the table */
+	if (!k->hh.tbl) {	/* no memory for the table */
 		ret = -ENOMEM;
 		goto err_free;
 	}

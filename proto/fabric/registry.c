@@ -25,6 +25,24 @@ static int unknown(const char *name, struct iopmem_err *err)
 		       name ? name : "");
 }
 
+int fabric_demand(const char *provider, struct fabric_demand *demand, struct iopmem_err *err)
+{
+	const struct fabric_provider *ops = find(provider);
+
+	return ops ? ops->demand(demand, err) : unknown(provider, err);
+}
+
+int fabric_dmabuf(const char *provider, int fd, uint64_t length, struct iopmem_err *err)
+{
+	const struct fabric_provider *ops = find(provider);
+
+	if (!ops)
+		return unknown(provider, err);
+	return ops->dmabuf ? ops->dmabuf(fd, length, err) :
+	       err_msg(err, EOPNOTSUPP, "fabric %s: no device is involved that could import a dma-buf",
+		       provider);
+}
+
 int fabric_server_open(const struct fabric_server_attr *attr,
 		       struct fabric_server **server, struct iopmem_err *err)
 {
@@ -43,6 +61,12 @@ void fabric_server_close(struct fabric_server *server)
 {
 	if (server)
 		server->ops->server_close(server);
+}
+
+int fabric_server_ports(const struct fabric_server *server, struct fabric_port *ports, size_t room,
+			struct iopmem_err *err)
+{
+	return server->ops->server_ports ? server->ops->server_ports(server, ports, room, err) : 0;
 }
 
 int fabric_peer_new(struct fabric_server *server, uint64_t clientid,
@@ -71,7 +95,7 @@ int fabric_mr_reg(struct fabric_peer *peer, const struct memsrc *src, uint32_t r
 		  struct fabric_mr **mr, struct iopmem_err *err)
 {
 	if (!src->length || src->length - 1 > UINT64_MAX - src->file_offset ||
-	    (!src->addr && src->fd < 0) ||
+	    (!src->addr && src->fd < 0 && src->kind != MEMSRC_DMABUF) ||
 	    !rights || (rights & ~(FABRIC_READ | FABRIC_WRITE)))
 		return err_msg(err, EINVAL, "register %llu bytes at %#llx, rights %#x: no such region",
 			       (unsigned long long)src->length,
@@ -124,16 +148,38 @@ void fabric_buf_dereg(struct fabric_buf *buf)
 		buf->conn->ops->buf_dereg(buf);
 }
 
+static int post(struct fabric_conn *conn, const struct fabric_wr *wr)
+{
+	const struct fabric_buf *buf = wr->buf;
+	uintptr_t start = (uintptr_t)buf->addr, first = (uintptr_t)wr->addr;
+
+	if (!wr->len || wr->len > FABRIC_LEN_MAX ||
+	    (wr->op != FABRIC_OP_READ && wr->op != FABRIC_OP_WRITE) ||
+	    buf->conn != conn || first < start || first - start > buf->len ||
+	    wr->len > buf->len - (first - start))
+		return -EINVAL;
+	return conn->ops->post(conn, wr);
+}
+
 int fabric_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
 		void *addr, uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx)
 {
-	uintptr_t start = (uintptr_t)buf->addr, first = (uintptr_t)addr;
+	struct fabric_wr wr = { op, buf, addr, len, rkey, raddr, ctx, false };
 
-	if (!len || len > FABRIC_LEN_MAX || (op != FABRIC_OP_READ && op != FABRIC_OP_WRITE) ||
-	    buf->conn != conn || first < start || first - start > buf->len ||
-	    len > buf->len - (first - start))
-		return -EINVAL;
-	return conn->ops->post(conn, op, buf, addr, len, rkey, raddr, ctx);
+	return post(conn, &wr);
+}
+
+int fabric_post_more(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf,
+		     void *addr, uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx)
+{
+	struct fabric_wr wr = { op, buf, addr, len, rkey, raddr, ctx, true };
+
+	return post(conn, &wr);
+}
+
+void fabric_kick(struct fabric_conn *conn)
+{
+	conn->ops->kick(conn);
 }
 
 int fabric_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms)
@@ -141,4 +187,19 @@ int fabric_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeo
 	if (n <= 0)
 		return -EINVAL;
 	return conn->ops->poll(conn, wc, n, timeout_ms);
+}
+
+int fabric_fds(struct fabric_conn *conn, int fds[FABRIC_FDS], short events[FABRIC_FDS])
+{
+	return conn->ops->fds(conn, fds, events);
+}
+
+bool fabric_arm(struct fabric_conn *conn)
+{
+	return conn->ops->arm(conn);
+}
+
+bool fabric_buf_is_free(const struct fabric_conn *conn)
+{
+	return conn->ops->buf_is_free;
 }

@@ -24,9 +24,18 @@ int tcp_socket_tune(int fd)
 	return 0;
 }
 
+/* The CPU that moves the bytes faults. */
+static int tcp_demand(struct fabric_demand *demand, struct iopmem_err *err)
+{
+	(void)err;
+	*demand = (struct fabric_demand){ .able = true, .io_align = 1 };
+	return 0;
+}
+
 const struct fabric_provider fabric_tcp = {
 	.name = "tcp",
 	.server_open = tcp_server_open,
+	.demand = tcp_demand,
 	.server_info = tcp_server_info,
 	.server_close = tcp_server_close,
 	.peer_new = tcp_peer_new,
@@ -40,5 +49,9 @@ const struct fabric_provider fabric_tcp = {
 	.buf_reg = tcp_buf_reg,
 	.buf_dereg = tcp_buf_dereg,
 	.post = tcp_post,
+	.kick = tcp_kick,
 	.poll = tcp_poll,
+	.fds = tcp_fds,
+	.arm = tcp_arm,
+	.buf_is_free = true,
 };

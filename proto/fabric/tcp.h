@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "fabric/fabric.h"
+#include "fabric/provider.h"
 
 #define TCP_MAGIC	0x696f7066U	/* "iopf" */
 #define TCP_VERSION	1
@@ -70,8 +70,10 @@ void tcp_disconnect(struct fabric_conn *conn);
 int tcp_buf_reg(struct fabric_conn *conn, void *addr, size_t len, struct fabric_buf **buf,
 		struct iopmem_err *err);
 void tcp_buf_dereg(struct fabric_buf *buf);
-int tcp_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf, void *addr,
-	     uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx);
+int tcp_post(struct fabric_conn *conn, const struct fabric_wr *wr);
+void tcp_kick(struct fabric_conn *conn);
+int tcp_fds(struct fabric_conn *conn, int fds[FABRIC_FDS], short events[FABRIC_FDS]);
+bool tcp_arm(struct fabric_conn *conn);
 int tcp_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms);
 
 #endif

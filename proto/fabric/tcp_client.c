@@ -1,59 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * The tcp client: a ring of operations that are sent and answered in order.
- * Counters only grow: taken <= done <= sent <= posted; operation n lives in
- * ops[n % depth].
- */
+/* The tcp client after connecting. */
 #include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "fabric/provider.h"
-#include "fabric/sockaddr.h"
-#include "fabric/tcp.h"
+#include "fabric/tcp_client.h"
 
-#define DEPTH_MAX	65536
 #define GATHER		16	/* operations in one system call */
 
-struct op {
-	struct tcp_request request;
-	struct tcp_reply reply;
-	void *addr;
-	uint32_t len;
-	enum fabric_op op;
-	int status;
-	void *ctx;
-};
-
-struct tcp_client {
-	struct fabric_conn base;
-	int fd;			/* -1: dead */
-	int send_error;		/* not 0: what the server said before is still to be read */
-	uint32_t depth;
-	uint64_t taken, done, sent, posted;
-	size_t sent_bytes;	/* of operation ->sent */
-	size_t got_bytes;	/* of the reply to operation ->done */
-	struct op ops[];
-};
-
-static struct op *op_at(struct tcp_client *c, uint64_t n)
+static struct tcp_call *op_at(struct tcp_client *c, uint64_t n)
 {
 	return &c->ops[n % c->depth];
 }
 
-static uint32_t sends(const struct op *op)
+static uint32_t sends(const struct tcp_call *op)
 {
 	return op->op == FABRIC_OP_WRITE ? op->len : 0;
 }
 
-static uint32_t gets(const struct op *op)
+static uint32_t gets(const struct tcp_call *op)
 {
 	return op->op == FABRIC_OP_READ ? op->len : 0;
 }
@@ -90,7 +60,7 @@ static bool try_send(struct tcp_client *c)
 	if (c->send_error || c->sent == c->posted)
 		return false;
 	for (uint64_t n = c->sent; n < c->posted && n < c->sent + GATHER; n++) {
-		struct op *op = op_at(c, n);
+		struct tcp_call *op = op_at(c, n);
 
 		msg.msg_iovlen = iov_add(iov, msg.msg_iovlen, &op->request,
 					 sizeof(op->request), &skip);
@@ -119,7 +89,7 @@ static bool try_send(struct tcp_client *c)
 }
 
 /* The reply to the oldest operation has its header.  False: the connection is over. */
-static bool check_reply(struct tcp_client *c, const struct op *op)
+static bool check_reply(struct tcp_client *c, const struct tcp_call *op)
 {
 	uint32_t status = be32toh(op->reply.status);
 
@@ -137,7 +107,7 @@ static void advance(struct tcp_client *c, size_t bytes)
 {
 	bytes += c->got_bytes;
 	while (c->done < c->posted && bytes >= sizeof(struct tcp_reply)) {
-		struct op *op = op_at(c, c->done);
+		struct tcp_call *op = op_at(c, c->done);
 		size_t whole = sizeof(struct tcp_reply) + gets(op);
 
 		if (c->got_bytes < sizeof(struct tcp_reply) && !check_reply(c, op))
@@ -166,7 +136,7 @@ static bool try_receive(struct tcp_client *c)
 	ssize_t ret;
 
 	for (uint64_t n = c->done; n < c->posted && n < c->done + GATHER; n++) {
-		struct op *op = op_at(c, n);
+		struct tcp_call *op = op_at(c, n);
 
 		msg.msg_iovlen = iov_add(iov, msg.msg_iovlen, &op->reply,
 					 sizeof(op->reply), &skip);
@@ -187,52 +157,58 @@ static bool try_receive(struct tcp_client *c)
 	return true;
 }
 
-int tcp_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf, void *addr,
-	     uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx)
+int tcp_post(struct fabric_conn *conn, const struct fabric_wr *wr)
 {
 	struct tcp_client *c = (struct tcp_client *)conn;
-	struct op *o;
+	struct tcp_call *o;
 
-	(void)buf;
 	if (c->fd < 0)
 		return -ECONNRESET;
 	if (c->posted - c->taken >= c->depth)
 		return -EAGAIN;
 	o = op_at(c, c->posted);
-	*o = (struct op){
-		.request = { .op = htobe32(op == FABRIC_OP_READ ? TCP_READ : TCP_WRITE),
-			     .rkey = htobe32(rkey), .raddr = htobe64(raddr),
-			     .id = htobe64(c->posted), .len = htobe32(len) },
-		.addr = addr, .len = len, .op = op, .ctx = ctx,
+	*o = (struct tcp_call){
+		.request = { .op = htobe32(wr->op == FABRIC_OP_READ ? TCP_READ : TCP_WRITE),
+			     .rkey = htobe32(wr->rkey), .raddr = htobe64(wr->raddr),
+			     .id = htobe64(c->posted), .len = htobe32(wr->len) },
+		.addr = wr->addr, .len = wr->len, .op = wr->op, .ctx = wr->ctx,
 	};
 	c->posted++;
-	try_send(c);
+	if (!wr->more || c->posted - c->sent >= GATHER)
+		try_send(c);
 	return 0;
 }
 
-static uint64_t now_ms(void)
+void tcp_kick(struct fabric_conn *conn)
 {
-	struct timespec ts;
+	struct tcp_client *c = (struct tcp_client *)conn;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	if (c->fd >= 0)
+		try_send(c);
 }
 
-/* What is left of @timeout_ms (-1 = for ever) that began at @start. */
-static int left_ms(int timeout_ms, uint64_t start)
+int tcp_fds(struct fabric_conn *conn, int fds[FABRIC_FDS], short events[FABRIC_FDS])
 {
-	uint64_t gone;
+	struct tcp_client *c = (struct tcp_client *)conn;
 
-	if (timeout_ms <= 0)
-		return timeout_ms < 0 ? -1 : 0;
-	gone = now_ms() - start;
-	return gone >= (uint64_t)timeout_ms ? 0 : timeout_ms - (int)gone;
+	fds[0] = c->fd;
+	events[0] = POLLIN;
+	if (!c->send_error && c->sent < c->posted)
+		events[0] |= POLLOUT;
+	return c->fd >= 0;
+}
+
+bool tcp_arm(struct fabric_conn *conn)
+{
+	struct tcp_client *c = (struct tcp_client *)conn;
+
+	return c->fd < 0 || c->taken < c->done;
 }
 
 int tcp_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms)
 {
 	struct tcp_client *c = (struct tcp_client *)conn;
-	uint64_t start = timeout_ms > 0 ? now_ms() : 0;
+	uint64_t start = timeout_ms > 0 ? tcp_now_ms() : 0;
 	int taken = 0;
 
 	for (;;) {
@@ -248,7 +224,7 @@ int tcp_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_
 			break;
 		if (c->fd < 0)
 			return -ECONNRESET;
-		left = left_ms(timeout_ms, start);
+		left = tcp_left_ms(timeout_ms, start);
 		if (moved && left)
 			continue;
 		if (!left)
@@ -258,112 +234,11 @@ int tcp_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_
 		poll(&pfd, 1, left);
 	}
 	for (; taken < n && c->taken < c->done; taken++, c->taken++) {
-		const struct op *op = op_at(c, c->taken);
+		const struct tcp_call *op = op_at(c, c->taken);
 
 		wc[taken] = (struct fabric_wc){ .ctx = op->ctx, .status = op->status };
 	}
 	return taken;
-}
-
-/* Waits for @events until the time is up. */
-static int await(int fd, short events, int timeout_ms, uint64_t start)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-	int left, ret;
-
-	do {
-		left = left_ms(timeout_ms, start);
-		ret = left ? poll(&pfd, 1, left) : 0;
-	} while (ret < 0 && errno == EINTR);
-	return ret > 0 ? 0 : ret ? -errno : -ETIMEDOUT;
-}
-
-/* Sends the token and reads what the server says to it: 0, TCP_* or -errno. */
-static int shake_hands(int fd, const uint8_t *token, int timeout_ms, uint64_t start)
-{
-	struct tcp_hello hello = { .magic = htobe32(TCP_MAGIC),
-				   .version = htobe16(TCP_VERSION) };
-	struct tcp_welcome welcome;
-	size_t have = 0;
-	int ret;
-
-	memcpy(hello.token, token, sizeof(hello.token));
-	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL) != sizeof(hello))
-		return -ECONNRESET;	/* an empty socket takes 24 bytes */
-	while (have < sizeof(welcome)) {
-		ssize_t got;
-
-		ret = await(fd, POLLIN, timeout_ms, start);
-		if (ret)
-			return ret;
-		got = recv(fd, (uint8_t *)&welcome + have, sizeof(welcome) - have, 0);
-		if (got < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (got <= 0)
-			return got ? -errno : -ECONNRESET;
-		have += (size_t)got;
-	}
-	if (be32toh(welcome.magic) != TCP_MAGIC)
-		return -EPROTO;
-	return be16toh(welcome.status);
-}
-
-static int open_socket(const struct fabric_conn_attr *attr, struct iopmem_err *err)
-{
-	int timeout_ms = attr->timeout_ms > INT32_MAX ? INT32_MAX : (int)attr->timeout_ms;
-	struct sockaddr_storage ss;
-	uint64_t start = now_ms();
-	socklen_t len;
-	int fd, ret;
-
-	ret = sockaddr_parse(attr->address, attr->port, &ss, &len, err);
-	if (ret)
-		return ret;
-	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, errno, "fabric tcp: socket");
-	ret = tcp_socket_tune(fd);
-	if (!ret && connect(fd, (struct sockaddr *)&ss, len)) {
-		socklen_t size = sizeof(ret);
-
-		ret = errno == EINPROGRESS ? await(fd, POLLOUT, timeout_ms, start) : -errno;
-		if (!ret && !getsockopt(fd, SOL_SOCKET, SO_ERROR, &ret, &size))
-			ret = -ret;
-	}
-	if (!ret)
-		ret = shake_hands(fd, attr->token, timeout_ms, start);
-	if (!ret)
-		return fd;
-	close(fd);
-	if (ret == TCP_ACCESS)
-		return err_msg(err, EACCES, "fabric tcp: %s port %u: the connect token was refused",
-			       attr->address, attr->port);
-	if (ret > 0)
-		return err_msg(err, EPROTONOSUPPORT,
-			       "fabric tcp: %s port %u: the server speaks another version",
-			       attr->address, attr->port);
-	return err_set(err, -ret, "fabric tcp: connect to %s port %u", attr->address, attr->port);
-}
-
-int tcp_connect(const struct fabric_conn_attr *attr, struct fabric_conn **conn,
-		struct iopmem_err *err)
-{
-	uint32_t depth = attr->depth < DEPTH_MAX ? attr->depth : DEPTH_MAX;
-	struct tcp_client *c = calloc(1, sizeof(*c) + depth * sizeof(c->ops[0]));
-
-	if (!c)
-		return err_set(err, ENOMEM, "fabric tcp: connect");
-	c->base.ops = &fabric_tcp;
-	c->depth = depth;
-	c->fd = open_socket(attr, err);
-	if (c->fd < 0) {
-		int ret = c->fd;
-
-		free(c);
-		return ret;
-	}
-	*conn = &c->base;
-	return 0;
 }
 
 void tcp_disconnect(struct fabric_conn *conn)

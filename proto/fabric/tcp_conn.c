@@ -15,7 +15,6 @@
 
 #define HELLO_MS	5000
 #define LINGER_MS	1000		/* for a reply that ends the connection to arrive */
-#define DISCARD_MAX	(4U << 20)
 #define STACK_SIZE	(128U << 10)
 
 void tcp_conns_cut(struct tcp_server *server, tcp_conn_match match, const void *arg)
@@ -48,6 +47,7 @@ void tcp_conn_tell(struct tcp_conn *conn, enum fabric_event event)
 void tcp_conn_linger(struct tcp_conn *conn)
 {
 	struct timespec start, now;
+	char discarded[4096];
 	int left = LINGER_MS;
 
 	shutdown(conn->fd, SHUT_WR);
@@ -56,7 +56,7 @@ void tcp_conn_linger(struct tcp_conn *conn)
 		struct pollfd pfd = { .fd = conn->fd, .events = POLLIN };
 
 		if (poll(&pfd, 1, left) > 0 &&
-		    recv(conn->fd, NULL, DISCARD_MAX, MSG_TRUNC | MSG_DONTWAIT) <= 0)
+		    recv(conn->fd, discarded, sizeof(discarded), MSG_DONTWAIT) <= 0)
 			return;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		left = LINGER_MS - (int)((now.tv_sec - start.tv_sec) * 1000 +

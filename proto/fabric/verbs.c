@@ -16,6 +16,8 @@
 #include "fabric/sockaddr.h"
 
 #define BACKLOG		128
+#define RXE_VENDOR_ID	0xffffff
+#define RXE_PAGE	4096
 #define MEMLOCK_MIN	(64ULL << 20)	/* below it not even a few segments fit */
 
 int verbs_fd_setup(int fd)
@@ -26,6 +28,17 @@ int verbs_fd_setup(int fd)
 	    fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return -errno;
 	return 0;
+}
+
+uint32_t verbs_path_mtu(struct ibv_qp *qp)
+{
+	struct ibv_qp_init_attr init;
+	struct ibv_qp_attr attr;
+
+	if (ibv_query_qp(qp, &attr, IBV_QP_PATH_MTU, &init) || attr.path_mtu < IBV_MTU_256 ||
+	    attr.path_mtu > IBV_MTU_4096)
+		return 0;
+	return 128U << attr.path_mtu;
 }
 
 static int check_device(struct iopmem_err *err)
@@ -115,6 +128,8 @@ static int server_open(const struct fabric_server_attr *attr, struct fabric_serv
 	server->base.ops = &fabric_verbs;
 	server->attr.event = attr->event;
 	server->attr.arg = attr->arg;
+	if (attr->demand)
+		server->demand = *attr->demand;
 	TAILQ_INIT(&server->peers);
 	TAILQ_INIT(&server->conns);
 	pthread_mutex_init(&server->lock, NULL);
@@ -162,6 +177,43 @@ err_channel:
 	return ret;
 }
 
+static bool device_can_demand(struct ibv_context *ctx, bool *rxe)
+{
+	const uint32_t want = IBV_ODP_SUPPORT_READ | IBV_ODP_SUPPORT_WRITE;
+	struct ibv_device_attr_ex attr;
+
+	if (ibv_query_device_ex(ctx, NULL, &attr))
+		return false;
+	*rxe = attr.orig_attr.vendor_id == RXE_VENDOR_ID;
+	return (attr.odp_caps.general_caps & IBV_ODP_SUPPORT) &&
+	       (attr.odp_caps.per_transport_caps.rc_odp_caps & want) == want;
+}
+
+static int demand(struct fabric_demand *out, struct iopmem_err *err)
+{
+	struct ibv_context **list;
+	int n = 0, ret = check_device(err);
+
+	if (ret)
+		return ret;
+	list = rdma_get_devices(&n);
+	if (!list)
+		return err_set(err, errno, "fabric verbs: open the RDMA devices");
+	*out = (struct fabric_demand){ .able = n > 0, .nic = true, .io_align = 1 };
+	for (int i = 0; i < n; i++) {
+		bool rxe = false;
+
+		out->able = out->able && device_can_demand(list[i], &rxe);
+		if (rxe) {
+			out->own_addr = true;
+			out->io_align = RXE_PAGE;
+			out->min_path_mtu = RXE_PAGE;
+		}
+	}
+	rdma_free_devices(list);
+	return 0;
+}
+
 static void server_info(const struct fabric_server *base, struct fabric_info *info)
 {
 	const struct verbs_server *server = (const struct verbs_server *)base;
@@ -169,6 +221,10 @@ static void server_info(const struct fabric_server *base, struct fabric_info *in
 	memcpy(info->address, server->address, sizeof(info->address));
 	info->port = server->port;
 	info->needs_addr = 1;
+	if (server->demand.able) {
+		info->io_align = server->demand.io_align;
+		info->min_path_mtu = server->demand.min_path_mtu;
+	}
 }
 
 static void server_close(struct fabric_server *base)
@@ -191,8 +247,11 @@ static void server_close(struct fabric_server *base)
 const struct fabric_provider fabric_verbs = {
 	.name = "verbs",
 	.server_open = server_open,
+	.demand = demand,
+	.dmabuf = verbs_dmabuf,
 	.server_info = server_info,
 	.server_close = server_close,
+	.server_ports = verbs_ports,
 	.peer_new = verbs_peer_new,
 	.peer_token = verbs_peer_token,
 	.peer_disconnect = verbs_peer_disconnect,
@@ -204,5 +263,8 @@ const struct fabric_provider fabric_verbs = {
 	.buf_reg = verbs_buf_reg,
 	.buf_dereg = verbs_buf_dereg,
 	.post = verbs_post,
+	.kick = verbs_kick,
 	.poll = verbs_poll,
+	.fds = verbs_fds,
+	.arm = verbs_arm,
 };

@@ -56,6 +56,7 @@ _Static_assert(sizeof(struct verbs_refusal) == 8, "padding on the wire");
 struct verbs_server {
 	struct fabric_server base;
 	struct fabric_server_attr attr;		/* event and arg only */
+	struct fabric_demand demand;		/* not able: regions are pinned */
 	char address[64];
 	uint16_t port;
 	struct rdma_event_channel *channel;
@@ -94,10 +95,16 @@ struct verbs_conn {
 	TAILQ_ENTRY(verbs_conn) link;	/* (l) listed: ->qp may be touched under the lock */
 };
 
+/* Bytes of IB MTU of a connected queue pair, 0 if it cannot be told. */
+uint32_t verbs_path_mtu(struct ibv_qp *qp);
+
 /* The server's thread. */
 void *verbs_cm_main(void *arg);
 /* Makes the thread look at ->stop and ->cut. */
 void verbs_wake(struct verbs_server *server);
+
+int verbs_ports(const struct fabric_server *server, struct fabric_port *ports, size_t room,
+		struct iopmem_err *err);
 
 int verbs_peer_new(struct fabric_server *server, uint64_t clientid, struct fabric_peer **peer,
 		   struct iopmem_err *err);
@@ -110,6 +117,7 @@ int verbs_peer_use(struct verbs_peer *peer, struct ibv_context *device);
 int verbs_mr_reg(struct fabric_peer *peer, const struct memsrc *src, uint32_t rights,
 		 struct fabric_mr **mr, struct iopmem_err *err);
 int verbs_mr_dereg(struct fabric_mr *mr);
+int verbs_dmabuf(int fd, uint64_t length, struct iopmem_err *err);
 
 int verbs_connect(const struct fabric_conn_attr *attr, struct fabric_conn **conn,
 		  struct iopmem_err *err);
@@ -117,8 +125,10 @@ void verbs_disconnect(struct fabric_conn *conn);
 int verbs_buf_reg(struct fabric_conn *conn, void *addr, size_t len, struct fabric_buf **buf,
 		  struct iopmem_err *err);
 void verbs_buf_dereg(struct fabric_buf *buf);
-int verbs_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *buf, void *addr,
-	       uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx);
+int verbs_post(struct fabric_conn *conn, const struct fabric_wr *wr);
+void verbs_kick(struct fabric_conn *conn);
+int verbs_fds(struct fabric_conn *conn, int fds[FABRIC_FDS], short events[FABRIC_FDS]);
+bool verbs_arm(struct fabric_conn *conn);
 int verbs_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms);
 
 /* O_NONBLOCK and FD_CLOEXEC; 0 or -errno. */

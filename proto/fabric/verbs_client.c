@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * The verbs client after connecting.  Every operation is signaled and completes in
- * order of posting, so a ring of contexts pairs them: taken <= posted.
+ * The verbs client after connecting.  Operations complete in order of posting, so only the
+ * last of a batch asks for a completion: it tells of all before it.  What fails, and what is
+ * flushed behind it, completes by itself, signaled or not.
  */
 #include <errno.h>
 #include <poll.h>
@@ -49,32 +50,6 @@ void verbs_buf_dereg(struct fabric_buf *base)
 	free(buf);
 }
 
-int verbs_post(struct fabric_conn *conn, enum fabric_op op, struct fabric_buf *base, void *addr,
-	       uint32_t len, uint32_t rkey, uint64_t raddr, void *ctx)
-{
-	struct verbs_client *c = (struct verbs_client *)conn;
-	struct ibv_sge sge = { .addr = (uintptr_t)addr, .length = len,
-			       .lkey = ((struct verbs_buf *)base)->mr->lkey };
-	struct ibv_send_wr *bad, wr = {
-		.wr_id = c->posted,
-		.sg_list = &sge, .num_sge = 1,
-		.opcode = op == FABRIC_OP_READ ? IBV_WR_RDMA_READ : IBV_WR_RDMA_WRITE,
-		.send_flags = IBV_SEND_SIGNALED,
-		.wr.rdma = { .remote_addr = raddr, .rkey = rkey },
-	};
-	int ret;
-
-	if (c->dead)
-		return -ECONNRESET;
-	if (c->posted - c->taken >= c->depth)
-		return -EAGAIN;
-	ret = ibv_post_send(c->id->qp, &wr, &bad);
-	if (ret)
-		return ret == ENOMEM ? -EAGAIN : -ret;
-	c->ctx[c->posted++ % c->depth] = ctx;
-	return 0;
-}
-
 static int status_of(enum ibv_wc_status status)
 {
 	switch (status) {
@@ -84,6 +59,7 @@ static int status_of(enum ibv_wc_status status)
 	case IBV_WC_REM_INV_REQ_ERR:
 		return -EACCES;
 	case IBV_WC_WR_FLUSH_ERR:
+	case IBV_WC_LOC_QP_OP_ERR:	/* rxe: could not send, as when the link goes down */
 		return -ECONNRESET;
 	case IBV_WC_RETRY_EXC_ERR:
 	case IBV_WC_RNR_RETRY_EXC_ERR:
@@ -101,27 +77,111 @@ static void die(struct verbs_client *c)
 	c->dead = true;
 }
 
+/* Rings the doorbell for what waits in the chain. */
+static void start(struct verbs_client *c)
+{
+	struct verbs_chain *chain = c->chain;
+	struct ibv_send_wr *bad = NULL;
+	int ret;
+
+	if (!chain->n)
+		return;
+	for (unsigned int i = 0; i + 1 < chain->n; i++)
+		chain->wr[i].next = &chain->wr[i + 1];
+	chain->wr[chain->n - 1].next = NULL;
+	chain->wr[chain->n - 1].send_flags |= IBV_SEND_SIGNALED;
+	c->signaled = c->started + chain->n;
+	ret = ibv_post_send(c->id->qp, chain->wr, &bad);
+	if (ret) {
+		/* Depth and sizes were checked: the queue pair is gone, or the device is broken. */
+		c->broken = -(ret > 0 ? ret : EIO);
+		c->started += (uint64_t)(bad ? bad - chain->wr : 0);
+		die(c);
+	} else {
+		c->started += chain->n;
+	}
+	chain->n = 0;
+}
+
+int verbs_post(struct fabric_conn *conn, const struct fabric_wr *wr)
+{
+	struct verbs_client *c = (struct verbs_client *)conn;
+	struct verbs_chain *chain = c->chain;
+	bool fits = wr->op == FABRIC_OP_WRITE && wr->len <= c->inline_max;
+	unsigned int i = chain->n;
+
+	if (c->dead)
+		return -ECONNRESET;
+	if (c->posted - c->taken >= c->depth)
+		return -EAGAIN;
+	chain->sge[i] = (struct ibv_sge){ .addr = (uintptr_t)wr->addr, .length = wr->len,
+					  .lkey = ((struct verbs_buf *)wr->buf)->mr->lkey };
+	chain->wr[i] = (struct ibv_send_wr){
+		.wr_id = c->posted,
+		.sg_list = &chain->sge[i], .num_sge = 1,
+		.opcode = wr->op == FABRIC_OP_READ ? IBV_WR_RDMA_READ : IBV_WR_RDMA_WRITE,
+		.send_flags = fits ? IBV_SEND_INLINE : 0,
+		.wr.rdma = { .remote_addr = wr->raddr, .rkey = wr->rkey },
+	};
+	c->ops[c->posted++ % c->depth] = (struct verbs_op){ .ctx = wr->ctx };
+	chain->n++;
+	if (!wr->more || chain->n == VERBS_CHAIN)
+		start(c);
+	return 0;
+}
+
+void verbs_kick(struct fabric_conn *conn)
+{
+	start((struct verbs_client *)conn);
+}
+
+/* Nothing completes any more: what has not is lost. */
+static void give_up(struct verbs_client *c, int status)
+{
+	die(c);
+	for (; c->done < c->posted; c->done++)
+		c->ops[c->done % c->depth].status = status;
+	c->started = c->posted;
+	c->chain->n = 0;
+}
+
+/* A completion: of its operation, and of those before it that did not ask for one. */
+static void note(struct verbs_client *c, const struct ibv_wc *wc)
+{
+	uint64_t n = wc->wr_id;
+
+	if (n < c->done || n >= c->started)
+		return;		/* told already */
+	while (c->done < n)
+		c->ops[c->done++ % c->depth].status = 0;
+	c->ops[c->done++ % c->depth].status = status_of(wc->status);
+	if (wc->status != IBV_WC_SUCCESS)
+		die(c);
+}
+
 /* Moves completions to @wc. */
 static int take(struct verbs_client *c, struct fabric_wc *wc, int n)
 {
 	struct ibv_wc got[BATCH];
-	int nr = c->device_gone ? -1 : ibv_poll_cq(c->cq, n < BATCH ? n : BATCH, got);
+	int nr, i;
 
-	if (nr < 0) {		/* no device, no completions: ours */
-		die(c);
-		c->device_gone = true;
-		for (nr = 0; nr < n && c->taken < c->posted; nr++)
-			wc[nr] = (struct fabric_wc){ .ctx = c->ctx[c->taken++ % c->depth],
-						     .status = -ECONNRESET };
-		return nr;
+	if (c->taken == c->done && c->done < c->posted && !c->device_gone) {
+		nr = ibv_poll_cq(c->cq, BATCH, got);
+		for (i = 0; i < nr; i++)
+			note(c, &got[i]);
+		if (nr < 0)
+			c->device_gone = true;
 	}
-	for (int i = 0; i < nr; i++) {
-		wc[i] = (struct fabric_wc){ .ctx = c->ctx[c->taken++ % c->depth],
-					    .status = status_of(got[i].status) };
-		if (wc[i].status)
-			die(c);
+	if (c->device_gone)
+		give_up(c, -ECONNRESET);
+	else if (c->broken && c->done == c->started)
+		give_up(c, c->broken);
+	for (i = 0; i < n && c->taken < c->done; i++, c->taken++) {
+		const struct verbs_op *op = &c->ops[c->taken % c->depth];
+
+		wc[i] = (struct fabric_wc){ .ctx = op->ctx, .status = op->status };
 	}
-	return nr;
+	return i;
 }
 
 /* The connection manager's news; all of it is bad. */
@@ -140,19 +200,48 @@ static void take_cm_events(struct verbs_client *c)
 	}
 }
 
+/* Forgets the event that woke us: the next completion needs to be asked for. */
+static void take_cq_events(struct verbs_client *c)
+{
+	struct ibv_cq *cq;
+	void *ignored;
+
+	while (!ibv_get_cq_event(c->completions, &cq, &ignored)) {
+		ibv_ack_cq_events(cq, 1);
+		c->armed = false;
+	}
+}
+
+int verbs_fds(struct fabric_conn *conn, int fds[FABRIC_FDS], short events[FABRIC_FDS])
+{
+	struct verbs_client *c = (struct verbs_client *)conn;
+
+	fds[0] = c->completions->fd;
+	fds[1] = c->channel->fd;
+	events[0] = events[1] = POLLIN;
+	return 2;
+}
+
+bool verbs_arm(struct fabric_conn *conn)
+{
+	struct verbs_client *c = (struct verbs_client *)conn;
+
+	take_cq_events(c);
+	if (c->armed)
+		return c->dead && c->taken == c->posted;
+	/* What comes after this is told; what came before must be looked for. */
+	if (ibv_req_notify_cq(c->cq, 0))
+		c->device_gone = true;
+	c->armed = true;
+	return true;
+}
+
 static void sleep_until_news(struct verbs_client *c, int timeout_ms)
 {
 	struct pollfd fds[2] = { { .fd = c->completions->fd, .events = POLLIN },
 				 { .fd = c->channel->fd, .events = POLLIN } };
-	struct ibv_cq *cq;
-	void *ignored;
 
 	poll(fds, 2, timeout_ms);
-	if (fds[0].revents)
-		while (!ibv_get_cq_event(c->completions, &cq, &ignored)) {
-			ibv_ack_cq_events(cq, 1);
-			c->armed = false;
-		}
 	if (fds[1].revents)
 		take_cm_events(c);
 }
@@ -160,23 +249,19 @@ static void sleep_until_news(struct verbs_client *c, int timeout_ms)
 int verbs_poll(struct fabric_conn *conn, struct fabric_wc *wc, int n, int timeout_ms)
 {
 	struct verbs_client *c = (struct verbs_client *)conn;
-	uint64_t start = timeout_ms > 0 ? verbs_now_ms() : 0;
+	uint64_t start_ms = timeout_ms > 0 ? verbs_now_ms() : 0;
 	int left, nr;
 
+	start(c);
 	for (;;) {
 		nr = take(c, wc, n);
 		if (nr)
 			return nr;
 		if (c->dead && c->taken == c->posted)
 			return -ECONNRESET;
-		left = verbs_left_ms(timeout_ms, start);
-		if (!c->armed && left) {
-			/* What comes after this wakes us; what came before is seen first. */
-			if (ibv_req_notify_cq(c->cq, 0))
-				die(c);
-			c->armed = true;
+		left = verbs_left_ms(timeout_ms, start_ms);
+		if (left && verbs_arm(conn))
 			continue;
-		}
 		if (!left) {
 			take_cm_events(c);
 			return c->dead && c->taken == c->posted ? -ECONNRESET : 0;

@@ -15,9 +15,26 @@ struct verbs_client {
 	bool armed;		/* the next completion raises an event */
 	bool dead;
 	bool device_gone;	/* nothing completes any more */
+	int broken;		/* not 0: why the last batch could not be started */
 	uint32_t depth;
-	uint64_t taken, posted;
-	void **ctx;		/* of operation n at n % depth */
+	uint32_t inline_max;	/* bytes that go into the work request itself */
+	/* Counters only grow: taken <= done <= started <= posted. */
+	uint64_t taken, done, started, posted;
+	uint64_t signaled;	/* the last operation that asked for a completion, + 1 */
+	struct verbs_op *ops;	/* operation n at n % depth */
+	struct verbs_chain *chain;	/* those not started yet, as work requests */
+};
+
+struct verbs_op {
+	void *ctx;
+	int status;
+};
+
+#define VERBS_CHAIN 32		/* work requests behind one doorbell */
+struct verbs_chain {
+	unsigned int n;
+	struct ibv_send_wr wr[VERBS_CHAIN];
+	struct ibv_sge sge[VERBS_CHAIN];
 };
 
 uint64_t verbs_now_ms(void);

@@ -131,7 +131,12 @@ static int accept_conn(struct verbs_conn *conn, const struct rdma_conn_param *as
 	if (rdma_accept(conn->id, &param))
 		return -errno;
 	/* The CM allows atomics too.  No region does, and neither shall the queue pair. */
-	return -ibv_modify_qp(conn->qp, &attr, IBV_QP_ACCESS_FLAGS);
+	if (ibv_modify_qp(conn->qp, &attr, IBV_QP_ACCESS_FLAGS))
+		return -EIO;
+	/* Known since the accept only.  The client checks it as well, and can say so. */
+	if (verbs_path_mtu(conn->qp) < conn->peer->server->demand.min_path_mtu)
+		return -EPROTONOSUPPORT;
+	return 0;
 }
 
 static void refuse(struct rdma_cm_id *id, enum verbs_reason reason)

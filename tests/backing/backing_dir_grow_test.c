@@ -4,6 +4,7 @@
  * sizes are checked in the directory, not in what the backing says.
  */
 #include "rig.h"
+#include "through.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,11 +60,16 @@ static void growth_commit_close(void **state)
 	/* Again, and smaller: idempotent, never shrinks. */
 	assert_ok(rig, rig->ops->commit(rig->file, &range, 1, 400, &size, &rig->err));
 	assert_int_equal(size, 5000);
-	assert_ok(rig, rig->ops->unmap(rig->file, range, &rig->err));
 	rig->ops->layout_close(rig->file);
 	assert_int_equal(rig_size(rig, "a"), 5000);
 	rig_expect(rig, "a", 0, 'x', 100);
 	rig_expect(rig, "a", 102, 'x', 4898);
+}
+
+static void io_through_the_server(void **state)
+{
+	rig_export(*state);
+	through_the_server(*state);
 }
 
 static void uncommitted_growth_is_trimmed(void **state)
@@ -275,6 +281,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		T(growth_commit_close),
+		T(io_through_the_server),
 		T(uncommitted_growth_is_trimmed),
 		T(holes_inside_eof_get_blocks),
 		T(crash_is_trimmed_at_start),

@@ -7,10 +7,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../kmod/dmabuf_importer/dmabuf_importer.h"
 
 static void on_break(void *arg, void *cookie)
 {
@@ -39,8 +42,28 @@ struct rig *rig_new_in(const struct backing_ops *ops, const char *parent)
 	rig->ops = ops;
 	rig->dir_fd = open(rig->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rig->state_fd = open(rig->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	rig->attr = (struct backing_attr){ rig->dir, "test", rig->state, 20000, on_break, rig };
+	rig->attr = (struct backing_attr){
+		.path = rig->dir, .name = "test", .state_dir = rig->state, .recall_ms = 20000,
+		.memory = getenv("IOPMEM_TEST_MEMORY"), .demand = BACKING_DEMAND_CPU,
+		.on_break = on_break, .arg = rig,
+	};
+	if (rig->attr.memory && !strcmp(rig->attr.memory, "dmabuf"))
+		rig->attr.import = rig_import;
 	return rig;
+}
+
+/* The test importer stands for a NIC. */
+int rig_import(int dmabuf, uint64_t length, struct iopmem_err *err)
+{
+	struct import_attach attach = { .fd = dmabuf };
+	int fd = open("/dev/dmabuf_importer", O_RDWR | O_CLOEXEC), ret = 0;
+
+	(void)length;
+	if (fd < 0 || ioctl(fd, IMPORT_ATTACH, &attach) || ioctl(fd, IMPORT_MAP, 0))
+		ret = err_set(err, errno, "import a dma-buf");
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
 struct rig *rig_new(const struct backing_ops *ops)
@@ -165,12 +188,44 @@ void rig_map_rw(struct rig *rig, struct range range)
 	assert_int_equal(ext[n - 1].range.end, range.end);
 }
 
+/* A dma-buf has no address: the bytes are the descriptor's. */
+void rig_mem_fill(const struct memsrc *src, int byte)
+{
+	char *bytes = malloc(src->length);
+
+	if (src->addr) {
+		memset(src->addr, byte, src->length);
+	} else {
+		assert_non_null(bytes);
+		memset(bytes, byte, src->length);
+		assert_int_equal(pwrite(src->fd, bytes, src->length, (off_t)src->file_offset),
+				 src->length);
+	}
+	free(bytes);
+}
+
+void rig_mem_is(const struct memsrc *src, int byte)
+{
+	char *bytes = malloc(src->length);
+
+	assert_non_null(bytes);
+	if (src->addr)
+		memcpy(bytes, src->addr, src->length);
+	else
+		assert_int_equal(pread(src->fd, bytes, src->length, (off_t)src->file_offset),
+				 src->length);
+	for (size_t i = 0; i < src->length; i++)
+		if (bytes[i] != byte)
+			fail_msg("memory byte %zu is %d", i, bytes[i]);
+	free(bytes);
+}
+
 void rig_write(struct rig *rig, struct range range, int byte)
 {
 	struct memsrc src;
 
 	assert_ok(rig, rig->ops->mem_get(rig->file, range, BACKING_RW, &src, &rig->err));
-	memset(src.addr, byte, src.length);
+	rig_mem_fill(&src, byte);
 	rig->ops->mem_put(rig->file, &src);
 }
 

@@ -53,6 +53,10 @@ void rig_expect(struct rig *rig, const char *name, off_t at, int byte, size_t le
 
 void rig_map_rw(struct rig *rig, struct range range);
 void rig_write(struct rig *rig, struct range range, int byte);	/* through its memory */
+void rig_mem_fill(const struct memsrc *src, int byte);
+void rig_mem_is(const struct memsrc *src, int byte);
+/* backing_attr.import, by the module dmabuf_importer; where memory dmabuf is asked for. */
+int rig_import(int dmabuf, uint64_t length, struct iopmem_err *err);
 
 /* Waits until on_break was called. */
 bool rig_break_within(struct rig *rig, int ms);

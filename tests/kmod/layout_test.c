@@ -4,7 +4,10 @@
  * layout_test refuse FILE REASON [COMMAND]	LAYOUT_OPEN of FILE must be refused with that IOPMEM_REFUSED_* number;
  *						COMMAND runs between opening FILE and that
  * layout_test removal MOUNTPOINT FILE		pulls the card (writes 1 to FILE) under a layout
+ * layout_test load MOUNTPOINT			takes layouts and uses them until the card or file system is gone
+ * layout_test map FILE				MAP for reading of its first 64 KiB must succeed
  * layout_test caps HEX				the capabilities must be these
+ * layout_test address MOUNTPOINT FUNCTION	what a PCI function gets as address for a dma-buf
  *
  * Exit status 0: all passed or skipped.
  */
@@ -20,10 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A case that hangs is killed; what it shows then is in the kernel's log. */
-#define CASE_SECONDS	40
-
 static int number, failed, passed, skipped;
+
+/* A case that hangs is killed; what it shows then is in the kernel's log. */
+static int case_seconds = 40;
 
 static void run_case(const struct lt_case *c)
 {
@@ -36,17 +39,19 @@ static void run_case(const struct lt_case *c)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setpgid(0, 0);
 		errno = 0;
+		if (c->pins && !lt_can_pin())
+			lt_skip("nothing can be pinned here");
 		c->run();
 		fflush(stdout);
 		_exit(0);
 	}
-	for (i = 0; i < CASE_SECONDS * 100; i++) {
+	for (i = 0; i < case_seconds * 100; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			break;
 		usleep(10000);
 	}
-	if (i == CASE_SECONDS * 100) {
-		printf("# took longer than %d s\n", CASE_SECONDS);
+	if (i == case_seconds * 100) {
+		printf("# took longer than %d s\n", case_seconds);
 		kill(-pid, SIGKILL);
 		for (i = 0; i < 500 && waitpid(pid, NULL, WNOHANG) != pid; i++)
 			usleep(10000);
@@ -116,12 +121,29 @@ static int refuse(const char *path, unsigned int want, const char *command)
 	return 1;
 }
 
+static int map(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), err;
+
+	if (fd < 0) {
+		perror(path);
+		return 1;
+	}
+	err = lt_map(lt_layout(fd), 0, 64 * KIB, IOPMEM_IOMODE_READ);
+	printf("%sok - map of %s: %s\n", err ? "not " : "", path, strerror(-err));
+	return err ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
-	const struct lt_case *tables[] = { lt_basic_cases, lt_break_cases, lt_kill_cases };
+	const struct lt_case *tables[] = { lt_basic_cases, lt_break_cases, lt_kill_cases, lt_swap_cases,
+					   lt_limits_cases, lt_dmabuf_cases, lt_race_cases };
 	const struct lt_case *c;
+	const char *slow = getenv("IOPMEM_SLOW");
 	size_t i;
 
+	if (slow)
+		case_seconds *= atoi(slow);
 	lt_dev = open("/dev/iopmem", O_RDWR | O_CLOEXEC);
 	if (lt_dev < 0) {
 		perror("/dev/iopmem");
@@ -129,11 +151,21 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 4 && !strcmp(argv[1], "refuse"))
 		return refuse(argv[2], atoi(argv[3]), argv[4]);
+	if (argc == 3 && !strcmp(argv[1], "map"))
+		return map(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "load")) {
+		lt_mnt = argv[2];
+		return lt_load();
+	}
 	if (argc == 3 && !strcmp(argv[1], "caps"))
 		return caps(strtoul(argv[2], NULL, 16));
 	if (argc < 3) {
 		fprintf(stderr, "usage: layout_test MOUNTPOINT SYSFS [quick|CASE...]\n");
 		return 2;
+	}
+	if (!strcmp(argv[1], "address") && argc == 4) {
+		lt_mnt = argv[2];
+		return lt_dma_address(argv[3]);
 	}
 	if (!strcmp(argv[1], "removal") && argc == 4) {
 		lt_mnt = argv[2];

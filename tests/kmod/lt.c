@@ -105,6 +105,20 @@ int lt_commit(int fd, uint64_t offset, uint64_t length, uint64_t *new_size)
 	return err;
 }
 
+int lt_extend(int fd, uint64_t offset, uint64_t length)
+{
+	struct iopmem_extend arg = { .size = sizeof(arg), .offset = offset, .length = length };
+
+	return ioctl(fd, IOPMEM_IOC_EXTEND, &arg) ? -errno : 0;
+}
+
+int lt_trim(int fd, uint64_t size)
+{
+	struct iopmem_trim arg = { .size = sizeof(arg), .new_size = size };
+
+	return ioctl(fd, IOPMEM_IOC_TRIM, &arg) ? -errno : 0;
+}
+
 int lt_unmap(int fd, uint64_t offset, uint64_t length)
 {
 	struct iopmem_unmap arg = { .size = sizeof(arg), .offset = offset, .length = length };
@@ -215,6 +229,14 @@ bool lt_all(int fd, uint64_t offset, size_t length, int byte)
 	}
 	free(buf);
 	return i == length;
+}
+
+bool lt_can_pin(void)
+{
+	struct iopmem_info info;
+
+	CHECK_EQ(lt_info(&info), 0);
+	return info.caps & IOPMEM_CAP_PIN;
 }
 
 void *lt_mmap(int fd, uint64_t offset, size_t length, int prot)
@@ -353,4 +375,17 @@ void lt_sleep_ms(int ms)
 	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
 
 	nanosleep(&ts, NULL);
+}
+
+unsigned long lt_sysfs_number(const char *name)
+{
+	char path[256];
+	unsigned long n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", lt_sysfs, name);
+	f = fopen(path, "r");
+	CHECK(f && fscanf(f, "%lu", &n) == 1);
+	fclose(f);
+	return n;
 }

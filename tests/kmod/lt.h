@@ -40,6 +40,8 @@ int lt_map_into(int fd, uint64_t offset, uint64_t length, unsigned int iomode, s
 		unsigned int *nr);
 int lt_map(int fd, uint64_t offset, uint64_t length, unsigned int iomode);
 int lt_commit(int fd, uint64_t offset, uint64_t length, uint64_t *new_size);
+int lt_extend(int fd, uint64_t offset, uint64_t length);
+int lt_trim(int fd, uint64_t size);
 int lt_unmap(int fd, uint64_t offset, uint64_t length);
 
 /* An empty file below lt_mnt, open with @flags; unlinked when @path is NULL. */
@@ -54,6 +56,8 @@ void lt_populate(int file_fd, uint64_t offset, uint64_t length);
 void lt_write_pattern(int fd, uint64_t offset, size_t length, unsigned int seed);
 bool lt_has_pattern(int fd, uint64_t offset, size_t length, unsigned int seed);
 bool lt_all(int fd, uint64_t offset, size_t length, int byte);
+/* Does the module offer the memory kind pin here? Without it a layout fd has no mmap. */
+bool lt_can_pin(void);
 void *lt_mmap(int fd, uint64_t offset, size_t length, int prot);
 /* Holds references to the pages of [addr, length) in a pipe until it is closed. */
 void lt_pin(int pipe_in, void *addr, size_t length);
@@ -69,16 +73,33 @@ void lt_kill(pid_t pid);
 unsigned int lt_orphans(void);
 bool lt_wait_orphans(unsigned int want, int ms);
 void lt_sleep_ms(int ms);
+/* A number in the card's folder in sysfs. */
+unsigned long lt_sysfs_number(const char *name);
+
+/* dmabuf.c: an importer (module dmabuf_importer; the case is skipped without) that has a range RW-mapped, by the
+ * behaviour IMPORT_* of @flags. */
+int lt_importer(void);
+int lt_dmabuf(int layout_fd, uint64_t offset, uint64_t length, unsigned int iomode, int *fd);
+int lt_import(int layout_fd, uint64_t offset, uint64_t length, unsigned int flags);
+void lt_import_unmap(int imp);
+unsigned int lt_import_told(int imp);
+/* Prints the address that a PCI function gets for the first page of a file, and where that is on the card. */
+int lt_dma_address(const char *device);
 
 /* Removes the card through the sysfs file @remove while a layout is out. */
 int lt_removal(const char *remove);
+
+/* Takes layouts and uses them until there are none to be had. */
+int lt_load(void);
 
 struct lt_case {
 	const char *name;
 	void (*run)(void);
 	bool quick;
+	bool pins;	/* only where pages can be pinned */
 };
 
-extern const struct lt_case lt_basic_cases[], lt_break_cases[], lt_kill_cases[];
+extern const struct lt_case lt_basic_cases[], lt_break_cases[], lt_kill_cases[], lt_swap_cases[],
+	lt_limits_cases[], lt_dmabuf_cases[], lt_race_cases[];
 
 #endif /* LT_H */

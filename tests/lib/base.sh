@@ -28,9 +28,16 @@ need() {
     done
 }
 
+# has_line GREP-ARGUMENT...: has standard input such a line? Unlike grep -q it reads to the end: a writer that dies of a pipe
+# which nobody reads would count as a line that is not there. A pattern that grep does not take is in no line.
+has_line() {
+    [[ $(grep -c "$@" || true) -gt 0 ]]
+}
+
 # wait_for SECONDS WHAT COMMAND...: runs COMMAND until it succeeds; fails with WHAT after SECONDS.
+# IOPMEM_SLOW: how many times slower than usual all is (a kernel with address checks).
 wait_for() {
-    local seconds=$1 what=$2 start=$SECONDS
+    local seconds=$(($1 * ${IOPMEM_SLOW:-1})) what=$2 start=$SECONDS
     shift 2
     until "$@"; do
         ((SECONDS - start < seconds)) || fail "waited ${seconds} s for: $what"

@@ -2,6 +2,8 @@
 /* Who a client is, and for how long: I13, I14, T16, T17. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "peer.h"
 
@@ -11,9 +13,10 @@ static struct rig rig;
 
 static int up(void **state)
 {
-	struct rig_opts o = { .lease_ms = LEASE_MS };
+	static const char *const none[] = { "--courtesy-ms", "0", NULL };
+	struct rig_opts o = { .lease_ms = LEASE_MS,
+			      .more = *state ? (const char *const *)*state : none };
 
-	(void)state;
 	rig_up(&rig, &o);
 	return 0;
 }
@@ -190,7 +193,9 @@ static void impostor_does_not_renew(void **state)
 		status = peer_renew(&impostor);
 		nap(20);
 	} while (status == IOPMEM_ACCESS);
+	/* to others than the client it is not even said that there was one */
 	assert_status(status, IOPMEM_STALE_CLIENTID);
+	assert_status(peer_renew(&p), IOPMEM_EXPIRED);
 	peer_drop(&impostor);
 	peer_drop(&p);
 	rig_stop(&rig);
@@ -227,16 +232,14 @@ static void T16_lease_expiry(void **state)
 	/* one-sided traffic is no sign of life, and it no longer lands */
 	rc = peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'z', PAGE);
 	assert_true(rc == -EACCES || rc == -ECONNRESET);
-	assert_status(peer_renew(&p), IOPMEM_STALE_CLIENTID);
-	assert_status(peer_layoutget(&p, &id, IOPMEM_WIRE_RW, 0, PAGE, &r), IOPMEM_STALE_CLIENTID);
+	assert_status(peer_renew(&p), IOPMEM_EXPIRED);
+	assert_status(peer_layoutget(&p, &id, IOPMEM_WIRE_RW, 0, PAGE, &r), IOPMEM_EXPIRED);
 	assert_status(peer_layoutreturn(&other, &other_id, 0, TO_END, &r), IOPMEM_OK);
 	/* it recovers through fresh state; the same verifier, for it did not restart */
 	assert_status(peer_exchange_id(&p, 1), IOPMEM_OK);
 	assert_status(peer_getattr(&p, &open_id, NULL), IOPMEM_BAD_STATEID);
 	assert_status(peer_open(&p, "f", 3, &id), IOPMEM_OK);
-	iopmem_deviceinfo info;
-
-	assert_status(peer_deviceinfo(&p, "d", &info), IOPMEM_OK);
+	peer_join(&p);
 	assert_status(peer_layoutget(&p, &id, IOPMEM_WIRE_RW, 0, PAGE, &r), IOPMEM_OK);
 	assert_status(peer_layoutreturn(&p, &id, 0, TO_END, &r), IOPMEM_OK);
 	peer_down(&p);
@@ -244,6 +247,126 @@ static void T16_lease_expiry(void **state)
 	rig_stop(&rig);
 	assert_true(rig_bytes(&rig, "f", 0, PAGE, 'b'));
 	assert_true(rig_bytes(&rig, "f", PAGE, 3 * PAGE, 'o'));
+}
+
+/* Courtesy: nobody minds, so the client goes on with all it has. */
+static void T16_courtesy_without_conflict(void **state)
+{
+	iopmem_stateid open_id, id;
+	iopmem_segment seg;
+	struct reply r;
+	struct peer p;
+
+	(void)state;
+	peer_up(&p, &rig, "late");
+	lease_page(&p, &open_id, &id, &seg);
+	rig_await_log(&rig, "lease expired, kept until somebody conflicts");
+	assert_int_equal(peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'b', PAGE), 0);
+	assert_status(peer_commit(&p, &id, 0, PAGE, 0, NULL), IOPMEM_OK);
+	assert_int_equal(rig_logged(&rig, "came back"), 1);
+	assert_status(peer_getattr(&p, &open_id, NULL), IOPMEM_OK);
+	/* and its lease begins anew */
+	nap(LEASE_MS / 2);
+	assert_int_equal(rig_logged(&rig, "kept until somebody conflicts"), 1);
+	assert_status(peer_layoutreturn(&p, &id, 0, TO_END, &r), IOPMEM_OK);
+	peer_down(&p);
+	rig_stop(&rig);
+	assert_true(rig_bytes(&rig, "f", 0, PAGE, 'b'));
+}
+
+/* Somebody minds: fenced at once, without the patience of a recall; then told. */
+static void T16_courtesy_ends_with_a_conflict(void **state)
+{
+	iopmem_stateid open_id, id, other_id;
+	struct peer p, other;
+	iopmem_segment seg;
+	uint64_t asked;
+	struct reply r;
+	int rc;
+
+	(void)state;
+	peer_up(&p, &rig, "silent");
+	peer_up(&other, &rig, "other");
+	lease_page(&p, &open_id, &id, &seg);
+	assert_status(peer_open(&other, "f", 3, &other_id), IOPMEM_OK);
+	while (!rig_logged(&rig, "kept until somebody conflicts")) {
+		assert_status(peer_renew(&other), IOPMEM_OK);
+		nap(20);
+	}
+	/* what it does not hold is nobody's reason */
+	assert_status(peer_layoutget(&other, &other_id, IOPMEM_WIRE_RW, 2 * PAGE, PAGE, &r),
+		      IOPMEM_OK);
+	assert_int_equal(peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'b', PAGE), 0);
+	asked = now_ms();
+	await(peer_layoutget(&other, &other_id, IOPMEM_WIRE_RW, 0, PAGE, &r) == IOPMEM_OK);
+	assert_true(now_ms() - asked < 4000);	/* recall-ms is 5000 */
+	rc = peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'z', PAGE);
+	assert_true(rc == -EACCES || rc == -ECONNRESET);
+	assert_status(peer_renew(&p), IOPMEM_EXPIRED);
+	assert_status(peer_layoutreturn(&p, &id, 0, TO_END, &r), IOPMEM_EXPIRED);
+	assert_status(peer_exchange_id(&p, 1), IOPMEM_OK);
+	assert_status(peer_layoutreturn(&other, &other_id, 0, TO_END, &r), IOPMEM_OK);
+	peer_down(&p);
+	peer_down(&other);
+	rig_stop(&rig);
+	assert_true(rig_bytes(&rig, "f", 0, PAGE, 'b'));
+}
+
+/* A right that is withdrawn is a conflict: with it go all opens of the client, of that file and others. */
+static void T16_courtesy_ends_with_a_right(void **state)
+{
+	iopmem_stateid open_id, id, again, other_id;
+	struct peer p, other;
+	iopmem_segment seg;
+	char path[128];
+
+	(void)state;
+	if (geteuid()) {
+		print_message("SKIP: needs root, to be another user than the owner\n");
+		skip();
+	}
+	peer_up(&other, &rig, "other");
+	peer_up(&p, &rig, "silent");
+	lease_page(&p, &open_id, &id, &seg);
+	assert_status(peer_open(&p, "f", 3, &again), IOPMEM_OK);
+	assert_status(peer_open(&other, "f", 3, &other_id), IOPMEM_OK);
+	assert_status(peer_open(&p, "f", 3, &again), IOPMEM_OK);
+	while (!rig_logged(&rig, "kept until somebody conflicts")) {
+		assert_status(peer_renew(&other), IOPMEM_OK);
+		nap(20);
+	}
+	rig_path(&rig, "f", path);
+	assert_int_equal(chmod(path, 0444), 0);
+	rig_await_log(&rig, "all its state is gone");
+	await(rig_logged(&rig, "lost the right to write") >= 2);	/* the other one's, too */
+	assert_status(peer_setsize(&other, &other_id, 0), IOPMEM_ACCESS);
+	assert_status(peer_renew(&p), IOPMEM_EXPIRED);
+	assert_int_equal(peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'z', PAGE) == 0, 0);
+	peer_drop(&p);
+	peer_down(&other);
+	rig_stop(&rig);
+}
+
+/* Courtesy has an end, whether somebody minds or not. */
+static void T16_courtesy_is_bounded(void **state)
+{
+	iopmem_stateid open_id, id;
+	iopmem_segment seg;
+	uint64_t renewed;
+	struct peer p;
+	int rc;
+
+	(void)state;
+	peer_up(&p, &rig, "gone");
+	renewed = now_ms();
+	lease_page(&p, &open_id, &id, &seg);
+	rig_await_log(&rig, "did not come back");
+	assert_true(now_ms() - renewed >= LEASE_MS + 1000);
+	await((rc = peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'z', PAGE)) == -EACCES ||
+	      rc == -ECONNRESET);
+	assert_status(peer_renew(&p), IOPMEM_EXPIRED);
+	peer_drop(&p);
+	rig_stop(&rig);
 }
 
 /* A client whose only calls are EVENT_WAITs lives. */
@@ -312,6 +435,7 @@ static void destroy_clientid(void **state)
 int main(int argc, char **argv)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, up, down)
+#define T_WITH(fn, ...) { #fn, fn, up, down, (void *)(uintptr_t)(const char *const[]){ __VA_ARGS__, NULL } }
 	const struct CMUnitTest tests[] = {
 		T(same_verifier_same_id),
 		T(T17_new_verifier_kills_old_state),
@@ -319,6 +443,10 @@ int main(int argc, char **argv)
 		T(T17_impostor),
 		T(impostor_does_not_renew),
 		T(T16_lease_expiry),
+		T_WITH(T16_courtesy_without_conflict, "--courtesy-ms", "600000"),
+		T_WITH(T16_courtesy_ends_with_a_conflict, "--courtesy-ms", "600000"),
+		T_WITH(T16_courtesy_ends_with_a_right, "--courtesy-ms", "600000"),
+		T_WITH(T16_courtesy_is_bounded, "--courtesy-ms", "1000"),
 		T(event_wait_keeps_the_lease),
 		T(parked_event_wait_is_bounded),
 		T(destroy_clientid),

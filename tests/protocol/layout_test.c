@@ -590,6 +590,24 @@ static void thousand_rounds(void **state)
 	finish();
 }
 
+/* pynfs FFLG2: a thousand LAYOUTGETs of one layout, READ and RW by turns: the seqid counts. */
+static void T12_thousand_alternating_gets(void **state)
+{
+	iopmem_stateid id = a_open;
+	struct reply r;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		assert_status(peer_layoutget(&a, &id, i % 2 ? IOPMEM_WIRE_RW : IOPMEM_WIRE_READ,
+					     (i % 2 ? 1 : 4) * PAGE, PAGE, &r), IOPMEM_OK);
+		assert_int_equal(id.seqid, i + 1);
+	}
+	assert_status(peer_layoutreturn(&a, &id, 0, TO_END, &r), IOPMEM_OK);
+	assert_false(r.present);
+	finish();
+}
+
 int main(int argc, char **argv)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, up, down)
@@ -606,6 +624,7 @@ int main(int argc, char **argv)
 		T(T20_stolen_and_overreaching_keys),
 		T(layouts_end_with_the_last_close),
 		T(thousand_rounds),
+		T(T12_thousand_alternating_gets),
 	};
 
 	rig_main(argc, argv);

@@ -188,7 +188,7 @@ static void T3_local_access_waits_for_the_return(void **state)
 		assert_int_equal(rig_size(&rig, "f"), 4 * PAGE);
 		assert_int_equal(peer_write(&a, r.seg[0].rkey, peer_raddr(&r.seg[0], 0), 'a',
 					    PAGE), 0);
-		assert_status(peer_layoutget(&a, &a_open, IOPMEM_WIRE_READ, 8 * PAGE, PAGE, &r),
+		assert_status(peer_layoutget(&a, &id, IOPMEM_WIRE_READ, 8 * PAGE, PAGE, &r),
 			      IOPMEM_RECALLCONFLICT);
 		id.seqid = ev.stateid.seqid;
 		assert_status(peer_layoutreturn(&a, &id, 0, TO_END, &r), IOPMEM_OK);

@@ -159,7 +159,7 @@ static void only_regular_files_open(void **state)
 	assert_status(peer_open(&a, "fifo", R, NULL), IOPMEM_BADTYPE);
 	assert_status(peer_open(&a, "f", 0, NULL), IOPMEM_INVAL);
 	assert_status(peer_open(&a, "f", 4, NULL), IOPMEM_INVAL);
-	assert_status(peer_open(&a, "f", 7, NULL), IOPMEM_INVAL);
+	assert_status(peer_open(&a, "f", 11, NULL), IOPMEM_INVAL);
 	assert_status(peer_deviceinfo(&a, args.export_name, &info), IOPMEM_NOENT);
 	finish();
 }

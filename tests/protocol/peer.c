@@ -65,18 +65,47 @@ u_int peer_exchange_id(struct peer *p, uint64_t verifier)
 	p->id = res.iopmem_exchange_id_res_u.ok.clientid;
 	p->lease_ms = res.iopmem_exchange_id_res_u.ok.lease_ms;
 	memcpy(p->instance, res.iopmem_exchange_id_res_u.ok.instance, sizeof(p->instance));
+	p->previous = res.iopmem_exchange_id_res_u.ok.previous;
+	memcpy(&p->previous_verifier, res.iopmem_exchange_id_res_u.ok.previous_verifier,
+	       sizeof(p->previous_verifier));
+	memcpy(p->previous_instance, res.iopmem_exchange_id_res_u.ok.previous_instance,
+	       sizeof(p->previous_instance));
 	assert_true(p->id);
 	assert_int_equal(res.iopmem_exchange_id_res_u.ok.slots, PEER_SLOTS);
 	return 0;
 }
 
-void peer_up(struct peer *p, struct rig *rig, const char *owner)
+static void connect_fabric(struct peer *p)
+{
+	struct fabric_conn_attr attr = { .provider = rig_on_card() ? "verbs" : "tcp",
+					 .address = rig_address(),
+					 .depth = 4, .timeout_ms = RIG_PATIENCE_MS };
+	struct iopmem_err err = { 0 };
+	iopmem_deviceinfo info;
+
+	assert_status(peer_deviceinfo(p, "d", &info), IOPMEM_OK);
+	attr.port = (uint16_t)info.port;
+	attr.token = (const uint8_t *)info.token;
+	attr.min_path_mtu = info.min_path_mtu;
+	if (fabric_connect(&attr, &p->fabric, &err))
+		fail_msg("fabric_connect: %s", err.text);
+}
+
+void peer_join(struct peer *p)
 {
 	iopmem_deviceinfo info;
 
+	if (rig_on_card())		/* its device is unknown before: no layouts */
+		connect_fabric(p);
+	else
+		assert_status(peer_deviceinfo(p, "d", &info), IOPMEM_OK);
+}
+
+void peer_up(struct peer *p, struct rig *rig, const char *owner)
+{
 	peer_connect(p, rig, owner, PEER_UID);
 	assert_status(peer_exchange_id(p, 1), IOPMEM_OK);
-	assert_status(peer_deviceinfo(p, "d", &info), IOPMEM_OK);
+	peer_join(p);
 }
 
 void peer_drop(struct peer *p)
@@ -134,7 +163,7 @@ u_int peer_deviceinfo(struct peer *p, const char *export, iopmem_deviceinfo *inf
 	status = res.status;
 	if (!status) {
 		*info = res.iopmem_getdeviceinfo_res_u.ok;
-		assert_string_equal(info->fabric, "tcp");
+		assert_string_equal(info->fabric, rig_on_card() ? "verbs" : "tcp");
 		info->fabric = NULL;
 		info->address = NULL;
 	}
@@ -144,13 +173,39 @@ u_int peer_deviceinfo(struct peer *p, const char *export, iopmem_deviceinfo *inf
 
 u_int peer_lookup(struct peer *p, const char *path, iopmem_attr *attr)
 {
-	iopmem_path_args args = { { p->id, 0, 0 }, text("d"), text(path) };
+	iopmem_lookup_args args = { { p->id, 0, 0 }, text("d"), text(path), 0 };
 	iopmem_attr_res res = { 0 };
 
-	CALL_OP(p, LOOKUP, path, &args, attr, &res);
+	CALL_OP(p, LOOKUP, lookup, &args, attr, &res);
 	if (!res.status && attr)
 		*attr = res.iopmem_attr_res_u.attr;
 	return res.status;
+}
+
+static u_int take_open(struct peer *p, iopmem_open_res *res, iopmem_stateid *id)
+{
+	const iopmem_open_ok *ok = &res->iopmem_open_res_u.ok;
+	u_int status = res->status;
+
+	if (!status) {
+		p->handle.len = ok->handle.iopmem_handle_len;
+		memcpy(p->handle.bytes, ok->handle.iopmem_handle_val, p->handle.len);
+		if (id)
+			*id = ok->stateid;
+	}
+	xdr_free(WIRE_XDR(xdr_iopmem_open_res), res);
+	return status;
+}
+
+u_int peer_open_handle(struct peer *p, const struct handle_bytes *h, u_int access,
+		       iopmem_stateid *id)
+{
+	struct handle_bytes bytes = *h;
+	iopmem_open_handle_args args = { peer_seq(p, 0), { bytes.len, bytes.bytes }, access };
+	iopmem_open_res res = { 0 };
+
+	CALL_OP(p, OPEN_HANDLE, open_handle, &args, open, &res);
+	return take_open(p, &res, id);
 }
 
 u_int peer_open(struct peer *p, const char *path, u_int access, iopmem_stateid *id)
@@ -159,9 +214,7 @@ u_int peer_open(struct peer *p, const char *path, u_int access, iopmem_stateid *
 	iopmem_open_res res = { 0 };
 
 	CALL_OP(p, OPEN, open, &args, open, &res);
-	if (!res.status && id)
-		*id = res.iopmem_open_res_u.ok.stateid;
-	return res.status;
+	return take_open(p, &res, id);
 }
 
 u_int peer_create(struct peer *p, const char *path, u_int mode, bool guarded,
@@ -172,9 +225,7 @@ u_int peer_create(struct peer *p, const char *path, u_int mode, bool guarded,
 	iopmem_open_res res = { 0 };
 
 	CALL_OP(p, CREATE, create, &args, open, &res);
-	if (!res.status && id)
-		*id = res.iopmem_open_res_u.ok.stateid;
-	return res.status;
+	return take_open(p, &res, id);
 }
 
 u_int peer_close(struct peer *p, const iopmem_stateid *id)
@@ -203,6 +254,56 @@ u_int peer_setsize(struct peer *p, const iopmem_stateid *id, uint64_t size)
 	iopmem_attr_res res = { 0 };
 
 	CALL_OP(p, SETSIZE, setsize, &args, attr, &res);
+	return res.status;
+}
+
+u_int peer_pread(struct peer *p, const iopmem_stateid *id, uint64_t offset, u_int count,
+		 char *buf, u_int *n, bool *eof)
+{
+	iopmem_read_args args = { { p->id, 0, 0 }, *id, offset, count };
+	iopmem_read_res res = { 0 };
+	const iopmem_read_ok *ok = &res.iopmem_read_res_u.ok;
+	u_int status;
+
+	CALL_OP(p, READ, read, &args, read, &res);
+	status = res.status;
+	if (!status) {
+		assert_true(ok->data.data_len <= count);
+		memcpy(buf, ok->data.data_val, ok->data.data_len);
+		*n = ok->data.data_len;
+		*eof = ok->eof;
+	}
+	xdr_free(WIRE_XDR(xdr_iopmem_read_res), &res);
+	return status;
+}
+
+u_int peer_pwrite(struct peer *p, const iopmem_stateid *id, uint64_t offset, char byte,
+		  u_int len, iopmem_stable stable, iopmem_write_ok *ok)
+{
+	char data[IOPMEM_IO_MAX];
+	iopmem_write_args args = { peer_seq(p, 2), *id, offset, stable, { len, data } };
+	iopmem_write_res res = { 0 };
+
+	assert_true(len <= sizeof(data));
+	memset(data, byte, len);
+	CALL_OP(p, WRITE, write, &args, write, &res);
+	if (!res.status && ok)
+		*ok = res.iopmem_write_res_u.ok;
+	return res.status;
+}
+
+u_int peer_allocate(struct peer *p, const iopmem_stateid *id, uint64_t offset,
+		    uint64_t length, bool punch, iopmem_attr *attr)
+{
+	iopmem_allocate_args args = { peer_seq(p, 1), *id, offset, length };
+	iopmem_attr_res res = { 0 };
+
+	if (punch)
+		CALL_OP(p, DEALLOCATE, allocate, &args, attr, &res);
+	else
+		CALL_OP(p, ALLOCATE, allocate, &args, attr, &res);
+	if (!res.status && attr)
+		*attr = res.iopmem_attr_res_u.attr;
 	return res.status;
 }
 
@@ -254,6 +355,7 @@ void peer_layoutget_with(struct peer *p, const iopmem_layoutget_args *args, stru
 	if (!res.status) {
 		r->stateid = ok->stateid;
 		r->size = ok->size;
+		r->return_on_close = ok->return_on_close;
 		copy_segments(r, ok->segments.segments_len, ok->segments.segments_val);
 	}
 	xdr_free(WIRE_XDR(xdr_iopmem_layoutget_res), &res);
@@ -375,20 +477,6 @@ bool peer_event(struct peer *p, iopmem_event *ev, int timeout_ms)
 
 /* ---- one-sided I/O ---- */
 
-static void connect_fabric(struct peer *p)
-{
-	struct fabric_conn_attr attr = { .provider = "tcp", .address = "127.0.0.1",
-					 .depth = 4, .timeout_ms = RIG_PATIENCE_MS };
-	struct iopmem_err err = { 0 };
-	iopmem_deviceinfo info;
-
-	assert_status(peer_deviceinfo(p, "d", &info), IOPMEM_OK);
-	attr.port = (uint16_t)info.port;
-	attr.token = (const uint8_t *)info.token;
-	if (fabric_connect(&attr, &p->fabric, &err))
-		fail_msg("fabric_connect: %s", err.text);
-}
-
 static int one_sided(struct peer *p, enum fabric_op op, void *buf, uint32_t len,
 		     uint32_t rkey, uint64_t raddr)
 {
@@ -411,7 +499,8 @@ static int one_sided(struct peer *p, enum fabric_op op, void *buf, uint32_t len,
 		fabric_disconnect(p->fabric);
 		p->fabric = NULL;
 	}
-	return rc;
+	/* The news of the end may overtake the refusal (proto/fabric/fabric.h). */
+	return rig_on_card() && rc == -ECONNRESET ? -EACCES : rc;
 }
 
 int peer_write(struct peer *p, uint32_t rkey, uint64_t raddr, char byte, uint32_t len)

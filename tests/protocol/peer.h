@@ -15,7 +15,13 @@
 #define PEER_SLOTS 16
 #define PEER_SEGMENTS 16
 #define PEER_UID 1000
+#define SHARED_RW (IOPMEM_ACCESS_READ | IOPMEM_ACCESS_WRITE | IOPMEM_ACCESS_SHARED)
 #define TO_END UINT64_MAX
+
+struct handle_bytes {
+	u_int len;
+	char bytes[IOPMEM_HANDLE_MAX];
+};
 
 struct peer {
 	struct rig *rig;
@@ -26,8 +32,12 @@ struct peer {
 	uint64_t id;
 	uint8_t instance[16];
 	uint32_t lease_ms;
+	iopmem_previous previous;	/* of EXCHANGE_ID */
+	uint64_t previous_verifier;
+	uint8_t previous_instance[16];
 	uint32_t sequence[PEER_SLOTS];
 	uint64_t acked;
+	struct handle_bytes handle;	/* of the last open */
 	struct fabric_conn *fabric;	/* NULL: made by the next I/O */
 };
 
@@ -36,6 +46,7 @@ struct reply {
 	u_int status;
 	iopmem_stateid stateid;
 	uint64_t size;
+	bool return_on_close;		/* LAYOUTGET */
 	bool present;			/* LAYOUTRETURN */
 	u_int commit_status;		/* LAYOUTRETURN */
 	u_int n;
@@ -45,6 +56,7 @@ struct reply {
 /* Connects; no client id yet. */
 void peer_connect(struct peer *p, struct rig *rig, const char *owner, uint32_t uid);
 void peer_reconnect(struct peer *p);		/* the call connection */
+void peer_join(struct peer *p);			/* with an id: a fabric peer */
 u_int peer_exchange_id(struct peer *p, uint64_t verifier);
 /* All of it: a connected client PEER_UID with an id and a fabric peer. */
 void peer_up(struct peer *p, struct rig *rig, const char *owner);
@@ -65,9 +77,19 @@ u_int peer_lookup(struct peer *p, const char *path, iopmem_attr *attr);
 u_int peer_open(struct peer *p, const char *path, u_int access, iopmem_stateid *id);
 u_int peer_create(struct peer *p, const char *path, u_int mode, bool guarded,
 		  iopmem_stateid *id);		/* for reading and writing */
+u_int peer_open_handle(struct peer *p, const struct handle_bytes *h, u_int access,
+		       iopmem_stateid *id);
 u_int peer_close(struct peer *p, const iopmem_stateid *id);
 u_int peer_getattr(struct peer *p, const iopmem_stateid *id, iopmem_attr *attr);
 u_int peer_setsize(struct peer *p, const iopmem_stateid *id, uint64_t size);
+/* Through the server.  *@n: bytes got; @buf has room for @count. */
+u_int peer_pread(struct peer *p, const iopmem_stateid *id, uint64_t offset, u_int count,
+		 char *buf, u_int *n, bool *eof);
+/* @len times @byte; @ok may be NULL. */
+u_int peer_pwrite(struct peer *p, const iopmem_stateid *id, uint64_t offset, char byte,
+		  u_int len, iopmem_stable stable, iopmem_write_ok *ok);
+u_int peer_allocate(struct peer *p, const iopmem_stateid *id, uint64_t offset,
+		    uint64_t length, bool punch, iopmem_attr *attr);
 u_int peer_remove(struct peer *p, const char *path);
 u_int peer_mkdir(struct peer *p, const char *path);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,18 @@
 #include <unistd.h>
 
 static const char *server_binary;
+
+bool rig_on_card(void)
+{
+	return getenv("IOPMEM_RIG_CARD");
+}
+
+const char *rig_address(void)
+{
+	const char *address = getenv("IOPMEM_RIG_ADDRESS");
+
+	return address ? address : "127.0.0.1";
+}
 
 void rig_main(int argc, char **argv)
 {
@@ -109,36 +122,44 @@ static bool print_line(const char *line, void *arg)
 
 static void run_server(const struct rig *rig, const struct rig_opts *o)
 {
-	char export[256], lease[16], recall[16], conns[16];
-	const char *argv[20];
-	int n = 0, fd;
+	char export[256], listen[64], lease[16], recall[16], hold[16], conns[16];
+	const char *argv[40];
+	int n = 0, i, fd;
 
+	if (o && o->no_dac_search)
+		prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a test that dies takes it along */
 	fd = open(rig->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
 		_exit(126);
-	snprintf(export, sizeof(export), "d=%s,backing=dir%s", rig->root,
-		 o && o->export_opts ? o->export_opts : "");
+	snprintf(export, sizeof(export), "d=%s,backing=%s%s", rig->root,
+		 rig_on_card() ? "xfs" : "dir", o && o->export_opts ? o->export_opts : "");
+	snprintf(listen, sizeof(listen), "%s:0", rig_address());
 	snprintf(lease, sizeof(lease), "%u", o && o->lease_ms ? o->lease_ms : 10000);
 	snprintf(recall, sizeof(recall), "%u", o && o->recall_ms ? o->recall_ms : 5000);
+	snprintf(hold, sizeof(hold), "%u", o ? o->hold_ms : 0);
 	argv[n++] = server_binary;
 	argv[n++] = "--export";
 	argv[n++] = export;
 	argv[n++] = "--listen";
-	argv[n++] = "127.0.0.1:0";
+	argv[n++] = listen;
 	argv[n++] = "--fabric";
-	argv[n++] = "tcp";
+	argv[n++] = rig_on_card() ? "verbs" : "tcp";
 	argv[n++] = "--state-dir";
 	argv[n++] = rig->state;
 	argv[n++] = "--lease-ms";
 	argv[n++] = lease;
 	argv[n++] = "--recall-ms";
 	argv[n++] = recall;
+	argv[n++] = "--hold-ms";
+	argv[n++] = hold;
 	if (o && o->max_connections) {
 		snprintf(conns, sizeof(conns), "%u", o->max_connections);
 		argv[n++] = "--max-connections";
 		argv[n++] = conns;
 	}
+	for (i = 0; o && o->more && o->more[i] && n < 39; i++)
+		argv[n++] = o->more[i];
 	argv[n] = NULL;
 	execv(server_binary, (char **)(uintptr_t)argv);
 	_exit(127);
@@ -174,7 +195,11 @@ void rig_up(struct rig *rig, const struct rig_opts *o)
 	strcpy(rig->dir, "/tmp/iopmem-protocol-XXXXXX");
 	assert_non_null(mkdtemp(rig->dir));
 	assert_int_equal(chmod(rig->dir, 0755), 0);
-	snprintf(rig->root, sizeof(rig->root), "%s/export", rig->dir);
+	if (rig_on_card())
+		snprintf(rig->root, sizeof(rig->root), "%.40s/%.20s", getenv("IOPMEM_RIG_CARD"),
+			 strrchr(rig->dir, '/') + 1);
+	else
+		snprintf(rig->root, sizeof(rig->root), "%s/export", rig->dir);
 	snprintf(rig->state, sizeof(rig->state), "%s/state", rig->dir);
 	snprintf(rig->log, sizeof(rig->log), "%s/log", rig->dir);
 	assert_int_equal(mkdir(rig->root, 0777), 0);
@@ -232,8 +257,17 @@ void rig_down(struct rig *rig)
 		waitpid(rig->pid, NULL, 0);
 		rig->pid = 0;
 	}
-	if (rig->dir[0])
+	if (rig->dir[0]) {
+		nftw(rig->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 		nftw(rig->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
+void rig_end(struct rig *rig)
+{
+	if (rig->pid)
+		rig_stop(rig);
+	rig_down(rig);
 }
 
 void rig_path(const struct rig *rig, const char *name, char path[128])

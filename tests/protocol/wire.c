@@ -15,14 +15,26 @@
 
 void wire_open(struct wire *rpc, const struct rig *rig, uint32_t uid)
 {
+	wire_open_from(rpc, rig, uid, NULL, 0);
+}
+
+void wire_open_from(struct wire *rpc, const struct rig *rig, uint32_t uid, const char *source,
+		    uint16_t port)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct sockaddr_in sin = {
 		.sin_family = AF_INET, .sin_port = htons(rig->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int on = 1;
 
+	assert_int_equal(inet_pton(AF_INET, rig_address(), &sin.sin_addr), 1);
 	rpc->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(rpc->fd >= 0);
+	if (source) {
+		setsockopt(rpc->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		assert_int_equal(inet_pton(AF_INET, source, &from.sin_addr), 1);
+		assert_int_equal(bind(rpc->fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	}
 	assert_int_equal(connect(rpc->fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	setsockopt(rpc->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	rpc->xid = (uint32_t)rpc->fd << 16;

@@ -22,6 +22,9 @@ struct wire_head {
 };
 
 void wire_open(struct wire *rpc, const struct rig *rig, uint32_t uid);
+/* From this address and port; NULL and 0: any. */
+void wire_open_from(struct wire *rpc, const struct rig *rig, uint32_t uid, const char *source,
+		    uint16_t port);
 void wire_close(struct wire *rpc);
 struct wire_head wire_head(uint32_t proc);
 

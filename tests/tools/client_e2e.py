@@ -13,45 +13,10 @@ import threading
 import time
 import traceback
 
-from script_client import Client, Proxy, Server, pattern
-
-SERVER, SCRIPT, COMMAND = sys.argv[1:4]
-MIB = 1 << 20
+from script_client import ADDRESS, COMMAND, MIB, SCRIPT, Client, Proxy, Setup, on_a_directory, pattern, run_tests
 
 
-class Setup:
-    def __init__(self, *server_options):
-        self.server = Server(SERVER, *server_options)
-        self.clients = []
-
-    def __enter__(self):
-        return self
-
-    def client(self, *options):
-        c = Client(SCRIPT, self.server.url, *options)
-        assert c.hello.startswith("ok"), c.hello
-        self.clients.append(c)
-        return c
-
-    def __exit__(self, kind, value, tb):
-        if kind:
-            print(self.server.text()[-3000:])
-        try:
-            for c in self.clients:
-                if c.proc.poll() is None and kind:
-                    c.kill()
-                elif c.proc.poll() is None:
-                    status = c.close()
-                    assert status == 0, f"client ended with {status}"
-        finally:
-            self.server.stop()
-
-    def same(self, path, offset, length, seed):
-        """Opening the file recalls what is leased (the `dir` backing's kernel lease)."""
-        got = self.server.bytes(path)[offset:offset + length]
-        assert got == pattern(offset, length, seed), f"{path}: wrong bytes in the backing file"
-
-
+@on_a_directory
 def test_levels():
     with Setup() as s:
         a = s.client()
@@ -105,6 +70,7 @@ def test_recall_commits():
         s.same("x", 0, 300000, 6)
 
 
+@on_a_directory
 def test_recall_of_growth():
     """What a recalled writer had not committed is in the file when the recall is over."""
     with Setup() as s:
@@ -118,6 +84,73 @@ def test_recall_of_growth():
         assert s.server.bytes("x")[102400:204800] == bytes(102400)
         assert len(s.server.bytes("x")) == 307200
         assert a.ok("lost l") == "ok n=0"
+
+
+def test_shared_writers():
+    with Setup() as s:
+        a, b = s.client(), s.client()
+        a.ok("open f x rwc")
+        a.ok("lease l f 0 64k rw")
+        a.ok("write l 0 64k 1")
+        a.ok("return l")
+        a.ok("close f")
+        for c in (a, b):
+            c.ok("open f x rws")
+            c.ok("lease l f 0 64k rw")
+        a.ok("write l 0 32k 2")
+        b.ok("write l 32k 32k 2")
+        assert a.ok("read l 0 64k 2") == "ok match"
+        a.error("wait-event recalled 100", "ETIMEDOUT")
+        for c in (a, b):
+            c.ok("return l")
+        s.same("x", 0, 64 << 10, 2)
+
+
+def test_recall_any():
+    with Setup("--recall-ms", "15000", "--max-regions", "10") as s:
+        a, b = s.client(), s.client()
+        for i in range(9):
+            a.ok(f"open f{i} x{i} rwc")
+            a.ok(f"lease l{i} f{i} 0 8k rw")
+            a.ok(f"write l{i} 0 8k {i + 1}")
+        # nine tenths are out: the library gives back before the server has to choose
+        a.ok("wait-event recalled 8000")
+        a.error("write l0 0 8k 3", "ESTALE")
+        a.ok("write l8 0 4k 9")
+        b.ok("open f x0 rw")
+        b.ok("lease l f 0 8k rw 5000")
+        assert b.ok("read l 0 8k 1") == "ok match"
+        b.ok("return l")
+        for i in range(9):
+            a.ask(f"return l{i}")
+        s.same("x1", 0, 8 << 10, 2)
+
+
+def test_loss_is_told_to_its_handle():
+    """A handle's close says nothing of what was lost under another handle's lease."""
+    with Setup() as s:
+        a = s.client()
+        a.ok("open f x rwc")
+        a.ok("lease l f 0 64k rw")
+        a.ok("write l 0 64k 5")
+        a.ok("commit l")
+        a.ok("lease x f 64k 64k rw")
+        a.ok("write x 64k 64k 6")
+        s.server.kill()
+        s.server.start()
+        deadline = time.monotonic() + 30
+        while a.ok("lost x") != "ok n=1 65536+65536":
+            assert time.monotonic() < deadline, "the loss is not noticed"
+        a.ok("open g x rw")                     # its connection is one to the dead server
+        a.ok("lease m g 0 64k rw")
+        a.ok("write m 0 4k 7")
+        a.ok("commit m")
+        a.ok("return m")
+        a.ok("close g")
+        a.error("close f", "ESTALE")
+        s.same("x", 0, 4096, 7)
+        s.same("x", 4096, 61440, 5)
+        assert len(s.server.bytes("x")) == 65536
 
 
 def test_readers_share():
@@ -238,7 +271,7 @@ def test_server_restart():
 
 
 def test_expiry():
-    with Setup("--lease-ms", "2000", "--recall-ms", "1000") as s:
+    with Setup("--lease-ms", "2000", "--recall-ms", "10000") as s:
         a, b = s.client(), s.client()
         a.ok("open f x rwc")
         a.ok("lease l f 0 1m rw")
@@ -361,7 +394,7 @@ def test_lost_replies():
     """I16: every call is executed once, however often its reply is lost."""
     with Setup() as s:
         proxy = Proxy(s.server.port)
-        url = f"iopmem://127.0.0.1:{proxy.port}/e"
+        url = f"iopmem://{ADDRESS}:{proxy.port}/e"
         a = Client(SCRIPT, url)
         assert a.hello.startswith("ok"), a.hello
         s.clients.append(a)
@@ -442,24 +475,5 @@ def test_dead_server():
         assert r.returncode == 1 and "open 'nope'" in r.stderr, r
 
 
-def main():
-    wanted = sys.argv[4:]
-    failed = passed = 0
-    for name, test in sorted(globals().items()):
-        if not name.startswith("test_") or (wanted and name[5:] not in wanted):
-            continue
-        start = time.monotonic()
-        try:
-            test()
-            passed += 1
-            print(f"PASS {name[5:]} ({time.monotonic() - start:.1f} s)", flush=True)
-        except Exception:
-            traceback.print_exc(file=sys.stdout)
-            failed += 1
-            print(f"FAIL {name[5:]}", flush=True)
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals(), sys.argv[4:]))

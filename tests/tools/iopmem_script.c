@@ -3,16 +3,23 @@
  * iopmem_script: a client that tests drive.  Commands on stdin, one a line, each
  * answered by exactly one line on stdout: "ok ..." or "error ERRNO text".
  *
- *   iopmem_script [--raw-ignore-recall] [--owner NAME] [--timeout MS] URL
+ *   iopmem_script [--raw-ignore-recall] [--owner NAME] [--timeout MS] [--cache BYTES] [--spin US] URL
  *
  *   open F PATH FLAGS        FLAGS: r or rw, then any of c(reate) x(excl) t(runc)
  *   lease L F OFF LEN r|rw [TIMEOUT_MS]
  *   write L OFF LEN SEED     pattern, see below
  *   read L OFF LEN SEED|zero "ok match", or "ok mismatch at=OFFSET got=B want=B"
  *   commit L                 "ok level=N"
+ *   pwrite F OFF LEN SEED    by calls that lease for themselves, from memory that is registered
+ *   pread F OFF LEN SEED|zero   nowhere, in three pieces; "ok n=N" when cut at EOF
+ *   append F LEN BYTE        "ok n=N at=OFFSET"
+ *   sync F | file-return F   "ok level=N"
+ *   file-lost F              as lost
+ *   kept F                   "ok n=N bytes=N": what those calls keep leased
  *   lost L                   "ok n=N OFF+LEN ..."
  *   return L | close F
  *   truncate F SIZE | stat F | lookup PATH | mkdir PATH | remove PATH
+ *   rename PATH PATH | link PATH PATH | symlink TARGET PATH | chmod PATH MODE
  *   sleep MS
  *   wait-event recalled|revoked|expired|restarted TIMEOUT_MS
  *   ignore-recall on|off     take recalls and never serve them (fence tests)
@@ -87,6 +94,8 @@ int main(int argc, char **argv)
 		{ "raw-ignore-recall", no_argument, NULL, 'i' },
 		{ "owner", required_argument, NULL, 'o' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "cache", required_argument, NULL, 'c' },
+		{ "spin", required_argument, NULL, 's' },
 		{ 0 },
 	};
 	struct iopmem_connect_args args = { .size = sizeof(args) };
@@ -101,6 +110,10 @@ int main(int argc, char **argv)
 			args.owner = optarg;
 		else if (c == 't')
 			args.timeout_ms = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (c == 'c')
+			args.cache_bytes = script_number(optarg);
+		else if (c == 's')
+			args.spin_us = (uint32_t)script_number(optarg);
 		else
 			return 64;
 	}

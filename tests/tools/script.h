@@ -39,5 +39,11 @@ void script_run(struct script *s, int argc, char **argv);
 void script_on_event(enum iopmem_client_event event, const char *path, uint64_t offset,
 		     uint64_t length, void *arg);
 void script_error(int ret, const struct iopmem_err *err);
+struct iopmem_file *script_file(struct script *s, const char *name);
+void script_file_command(struct script *s, char **argv);
+uint64_t script_number(const char *text);
+/* The pattern of @seed ("zero": zeroes): fills, or compares and prints the reply. */
+void script_fill(uint8_t *data, uint64_t offset, size_t len, uint64_t seed);
+void script_compare(const uint8_t *data, uint64_t offset, size_t len, const char *seed);
 
 #endif

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Drives iopmem_script (see the head of iopmem_script.c) and an iopmem-server on a directory."""
+"""Drives iopmem_script (see the head of iopmem_script.c) and an iopmem-server on a directory; with IOPMEM_RIG_CARD, a mount
+point of XFS on a card, and IOPMEM_RIG_ADDRESS, an address of an RDMA device, on that and over verbs."""
 import os
 import queue
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import traceback
+
+# Of the tests that take these three; others name their own.
+SERVER, SCRIPT, COMMAND = (sys.argv[1:4] + 3 * [""])[:3]
+MIB = 1 << 20
+CARD = os.environ.get("IOPMEM_RIG_CARD")
+ADDRESS = os.environ.get("IOPMEM_RIG_ADDRESS", "127.0.0.1")
 
 
 def pattern(offset, length, seed):
@@ -68,7 +77,7 @@ class Proxy:
         self.target = port
         self.every = self.count = self.lost = 0
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server((ADDRESS, 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -81,7 +90,11 @@ class Proxy:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                far = socket.create_connection((ADDRESS, self.target))
+            except OSError:         # the server is not there just now
+                near.close()
+                continue
             threading.Thread(target=self._up, args=(near, far), daemon=True).start()
             threading.Thread(target=self._down, args=(far, near), daemon=True).start()
 
@@ -116,33 +129,43 @@ class Proxy:
         self._end(near, far)
 
 
+def export_folder(parent):
+    """Where everybody may write: in @parent, or on the card."""
+    folder = tempfile.mkdtemp(prefix="export-", dir=CARD or parent)
+    os.chmod(folder, 0o777)
+    return folder
+
+
 class Server:
     """An iopmem-server on a fresh directory; restart() keeps directory and port."""
 
-    def __init__(self, binary, *options):
+    def __init__(self, binary, *options, env=None):
         self.binary, self.options = binary, options
+        self.env = {**os.environ, **(env or {})}
         self.dir = tempfile.mkdtemp(prefix="iopmem-e2e-")
         os.chmod(self.dir, 0o755)
-        self.export = os.path.join(self.dir, "export")
-        os.mkdir(self.export)
-        os.chmod(self.export, 0o777)
+        self.export = export_folder(self.dir)
         os.mkdir(os.path.join(self.dir, "state"))
         with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
+            s.bind((ADDRESS, 0))
             self.port = s.getsockname()[1]
-        self.url = f"iopmem://127.0.0.1:{self.port}/e"
+        self.url = f"iopmem://{ADDRESS}:{self.port}/e"
         self.log = open(os.path.join(self.dir, "log"), "ab")
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            self.stop()
+            raise
 
     def start(self):
         self.proc = subprocess.Popen(
-            [self.binary, "--export", f"e={self.export}", "--listen", f"127.0.0.1:{self.port}",
-             "--state-dir", os.path.join(self.dir, "state"), *self.options],
-            stdout=self.log, stderr=self.log)
+            [self.binary, "--export", f"e={self.export}", "--listen", f"{ADDRESS}:{self.port}",
+             "--fabric", "verbs" if CARD else "auto", "--state-dir", os.path.join(self.dir, "state"), *self.options],
+            stdout=self.log, stderr=self.log, env=self.env)
         deadline = time.monotonic() + 30
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((ADDRESS, self.port), 1).close()
                 return
             except OSError:
                 if time.monotonic() > deadline or self.proc.poll() is not None:
@@ -170,3 +193,66 @@ class Server:
                 self.kill()
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+        shutil.rmtree(self.export, ignore_errors=True)
+
+
+class Setup:
+    def __init__(self, *server_options):
+        self.server = Server(SERVER, *server_options)
+        self.clients = []
+
+    def __enter__(self):
+        return self
+
+    def client(self, *options):
+        c = Client(SCRIPT, self.server.url, *options)
+        assert c.hello.startswith("ok"), c.hello
+        self.clients.append(c)
+        return c
+
+    def __exit__(self, kind, value, tb):
+        if kind:
+            print(self.server.text()[-3000:])
+        try:
+            for c in self.clients:
+                if c.proc.poll() is None and kind:
+                    c.kill()
+                elif c.proc.poll() is None:
+                    status = c.close()
+                    assert status == 0, f"client ended with {status}"
+        finally:
+            self.server.stop()
+
+    def same(self, path, offset, length, seed):
+        """Opening the file recalls what is leased (the `dir` backing's kernel lease)."""
+        got = self.server.bytes(path)[offset:offset + length]
+        assert got == pattern(offset, length, seed), f"{path}: wrong bytes in the backing file"
+
+
+def on_a_directory(test):
+    """Of what only the backing `dir` does: an open() recalls, a file that is open elsewhere has no layout, limits on size."""
+    test.on_a_directory = True
+    return test
+
+
+def run_tests(names, wanted):
+    """Runs the test_* of @names (those in @wanted, if any); the exit status."""
+    failed = passed = skipped = 0
+    for name, test in sorted(names.items()):
+        if not name.startswith("test_") or (wanted and name[5:] not in wanted):
+            continue
+        if CARD and hasattr(test, "on_a_directory"):
+            skipped += 1
+            print(f"SKIP {name[5:]}: of backing dir", flush=True)
+            continue
+        start = time.monotonic()
+        try:
+            test()
+            passed += 1
+            print(f"PASS {name[5:]} ({time.monotonic() - start:.1f} s)", flush=True)
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+            failed += 1
+            print(f"FAIL {name[5:]}", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0

@@ -20,7 +20,7 @@ void script_error(int ret, const struct iopmem_err *err)
 	printf("error %s %s\n", name ? name : "?", err && err->code ? err->text : "");
 }
 
-static uint64_t number(const char *text)
+uint64_t script_number(const char *text)
 {
 	char *end;
 	uint64_t v = strtoull(text, &end, 0);
@@ -49,6 +49,11 @@ static void *find(struct named *table, const char *name)
 		if (table[i].object && !strcmp(table[i].name, name))
 			return table[i].object;
 	return NULL;
+}
+
+struct iopmem_file *script_file(struct script *s, const char *name)
+{
+	return find(s->files, name);
 }
 
 static void drop(struct named *table, const void *object)
@@ -87,10 +92,10 @@ static void simple(int ret, const struct iopmem_err *err)
 		puts("ok");
 }
 
-static void compare(const uint8_t *data, uint64_t offset, size_t len, const char *seed)
+void script_compare(const uint8_t *data, uint64_t offset, size_t len, const char *seed)
 {
 	bool zero = !strcmp(seed, "zero");
-	uint64_t s = zero ? 0 : number(seed);
+	uint64_t s = zero ? 0 : script_number(seed);
 	size_t i;
 
 	for (i = 0; i < len; i++) {
@@ -105,7 +110,7 @@ static void compare(const uint8_t *data, uint64_t offset, size_t len, const char
 	puts("ok match");
 }
 
-static void fill(uint8_t *data, uint64_t offset, size_t len, uint64_t seed)
+void script_fill(uint8_t *data, uint64_t offset, size_t len, uint64_t seed)
 {
 	size_t i;
 
@@ -124,7 +129,8 @@ static void cmd_open(struct script *s, char **a)
 	int ret;
 
 	for (p = a[3]; *p; p++)
-		flags |= *p == 'c' ? O_CREAT : *p == 'x' ? O_EXCL : *p == 't' ? O_TRUNC : 0;
+		flags |= *p == 'c' ? O_CREAT : *p == 'x' ? O_EXCL : *p == 't' ? O_TRUNC :
+			 *p == 's' ? IOPMEM_O_SHARED : 0;
 	ret = iopmem_open(s->client, a[2], flags, 0644, &f, &err);
 	simple(ret ? ret : keep(s->files, a[1], f), &err);
 }
@@ -149,13 +155,13 @@ static void file_command(struct script *s, char **a)
 		for (i = 0; i < SCRIPT_NAMES; i++) {	/* they go with it */
 			struct iopmem_lease *l = s->leases[i].object;
 
-			if (l && l->file == f)
+			if (l && l->handle == f)
 				s->leases[i].object = NULL;
 		}
 		drop(s->files, f);
 		simple(iopmem_close(f, &err), &err);
 	} else if (!strcmp(a[0], "truncate")) {
-		simple(iopmem_ftruncate(f, number(a[2]), &err), &err);
+		simple(iopmem_ftruncate(f, script_number(a[2]), &err), &err);
 	} else {
 		print_stat(iopmem_fstat(f, &st, &err), &st, &err);
 	}
@@ -170,6 +176,14 @@ static void path_command(struct script *s, char **a)
 		simple(iopmem_mkdir(s->client, a[1], 0755, &err), &err);
 	else if (!strcmp(a[0], "remove"))
 		simple(iopmem_remove(s->client, a[1], &err), &err);
+	else if (!strcmp(a[0], "rename"))
+		simple(iopmem_rename(s->client, a[1], a[2], 0, &err), &err);
+	else if (!strcmp(a[0], "link"))
+		simple(iopmem_link(s->client, a[1], a[2], &err), &err);
+	else if (!strcmp(a[0], "symlink"))
+		simple(iopmem_symlink(s->client, a[1], a[2], &err), &err);
+	else if (!strcmp(a[0], "chmod"))
+		simple(iopmem_chmod(s->client, a[1], (mode_t)strtoul(a[2], NULL, 8), &err), &err);
 	else
 		print_stat(iopmem_stat(s->client, a[1], &st, &err), &st, &err);
 }
@@ -183,41 +197,41 @@ static void cmd_lease(struct script *s, int argc, char **a)
 	struct iopmem_lease *l;
 	int ret;
 
-	ret = iopmem_lease(f, number(a[3]), number(a[4]),
+	ret = iopmem_lease(f, script_number(a[3]), script_number(a[4]),
 			   strcmp(a[5], "rw") ? IOPMEM_LEASE_READ : IOPMEM_LEASE_RW,
-			   argc > 6 ? (uint32_t)number(a[6]) : 0, &l, &err);
+			   argc > 6 ? (uint32_t)script_number(a[6]) : 0, &l, &err);
 	simple(ret ? ret : keep(s->leases, a[1], l), &err);
 }
 
 static void cmd_io(struct script *s, struct iopmem_lease *l, char **a)
 {
-	uint64_t offset = number(a[2]);
-	size_t len = number(a[3]);
+	uint64_t offset = script_number(a[2]);
+	size_t len = script_number(a[3]);
 	struct iopmem_err err = { 0 };
 	ssize_t ret;
 
 	if (len > SCRIPT_BUF) {
 		puts("error E2BIG more than the buffer");
 	} else if (!strcmp(a[0], "write")) {
-		fill(s->memory, offset, len, number(a[4]));
+		script_fill(s->memory, offset, len, script_number(a[4]));
 		ret = iopmem_write(l, s->buf, s->memory, len, offset, &err);
 		simple(ret < 0 ? (int)ret : 0, &err);
 	} else {
 		memset(s->memory, 0xa5, len);
 		ret = iopmem_read(l, s->buf, s->memory, len, offset, &err);
 		if (!report(ret < 0 ? (int)ret : 0, &err))
-			compare(s->memory, offset, len, a[4]);
+			script_compare(s->memory, offset, len, a[4]);
 	}
 }
 
 static void cmd_blast(struct script *s, struct iopmem_lease *l, char **a)
 {
-	uint64_t offset = number(a[2]), count = number(a[4]), n;
-	size_t len = number(a[3]);
+	uint64_t offset = script_number(a[2]), count = script_number(a[4]), n;
+	size_t len = script_number(a[3]);
 	struct iopmem_err err = { 0 };
 	ssize_t ret = 0;
 
-	fill(s->memory, offset, len < SCRIPT_BUF ? len : 0, 0xb1);
+	script_fill(s->memory, offset, len < SCRIPT_BUF ? len : 0, 0xb1);
 	for (n = 0; n < count; n++) {
 		ret = iopmem_write(l, s->buf, s->memory, len, offset, &err);
 		if (ret < 0)
@@ -240,7 +254,7 @@ static void cmd_lost(struct iopmem_lease *l)
 
 static void cmd_keys(struct iopmem_lease *l)
 {
-	struct iopmem_file *f = l->file;
+	struct file *f = l->file;
 	char text[4096];
 	size_t i, n = 0, at = 0;
 	int m;
@@ -295,8 +309,8 @@ static void lease_command(struct script *s, char **a)
 static void cmd_raw(struct script *s, char **a)
 {
 	bool write = !strcmp(a[0], "rawwrite");
-	uint64_t addr = number(a[2]);
-	size_t len = number(a[3]);
+	uint64_t addr = script_number(a[2]);
+	size_t len = script_number(a[3]);
 	struct iopmem_err err = { 0 };
 	int ret;
 
@@ -305,13 +319,16 @@ static void cmd_raw(struct script *s, char **a)
 		return;
 	}
 	if (write)
-		fill(s->memory, addr, len, number(a[4]));
+		script_fill(s->memory, addr, len, script_number(a[4]));
 	conn_lock(s->client);
 	ret = conn_ensure(s->client, &s->client->control, &err);
 	if (!ret) {
-		conn_post(s->client, write ? FABRIC_OP_WRITE : FABRIC_OP_READ, s->buf, s->memory,
-			  (uint32_t)len, (uint32_t)number(a[1]), addr);
-		ret = conn_drain(s->client);
+		struct conn_op op = { write ? FABRIC_OP_WRITE : FABRIC_OP_READ, s->buf, s->memory,
+				      (uint32_t)len, (uint32_t)script_number(a[1]), addr, false };
+		struct conn_wait w = { 0 };
+
+		conn_post_wait(s->client, &w, &op);
+		ret = conn_drain(s->client, &w);
 	}
 	conn_unlock(s->client);
 	if (report(ret, &err))
@@ -319,7 +336,7 @@ static void cmd_raw(struct script *s, char **a)
 	if (write)
 		puts("ok");
 	else
-		compare(s->memory, addr, len, a[4]);
+		script_compare(s->memory, addr, len, a[4]);
 }
 
 static const char *const event_names[] = { "?", "recalled", "revoked", "expired", "restarted" };
@@ -345,7 +362,7 @@ void script_on_event(enum iopmem_client_event event, const char *path, uint64_t 
 /* Takes events in order; others than the one waited for are dropped. */
 static void cmd_wait_event(struct script *s, char **a)
 {
-	uint64_t until = clock_ms() + number(a[2]);
+	uint64_t until = clock_ms() + script_number(a[2]);
 	struct script_event e;
 	bool got = false;
 
@@ -369,14 +386,14 @@ out:
 static void other_command(struct script *s, char **a)
 {
 	if (!strcmp(a[0], "sleep")) {
-		uint64_t ms = number(a[1]);
+		uint64_t ms = script_number(a[1]);
 		struct timespec ts = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000L };
 
 		nanosleep(&ts, NULL);
 		puts("ok");
 	} else if (!strcmp(a[0], "io-align")) {
 		conn_lock(s->client);
-		s->client->conn.io_align = (uint32_t)number(a[1]);
+		s->client->conn.io_align = (uint32_t)script_number(a[1]);
 		conn_unlock(s->client);
 		puts("ok");
 	} else if (!strcmp(a[0], "ignore-recall")) {
@@ -397,12 +414,18 @@ void script_run(struct script *s, int argc, char **a)
 		{ "open", 3, cmd_open }, { "close", 1, file_command },
 		{ "truncate", 2, file_command }, { "stat", 1, file_command },
 		{ "lookup", 1, path_command }, { "mkdir", 1, path_command },
-		{ "remove", 1, path_command }, { "write", 4, lease_command },
+		{ "remove", 1, path_command }, { "rename", 2, path_command },
+		{ "link", 2, path_command }, { "symlink", 2, path_command },
+		{ "chmod", 2, path_command }, { "write", 4, lease_command },
 		{ "read", 4, lease_command }, { "commit", 1, lease_command },
 		{ "lost", 1, lease_command }, { "return", 1, lease_command },
 		{ "keys", 1, lease_command }, { "blast", 4, lease_command },
 		{ "rawwrite", 4, cmd_raw }, { "rawread", 4, cmd_raw },
 		{ "sleep", 1, other_command }, { "ignore-recall", 1, other_command },
+		{ "pwrite", 4, script_file_command }, { "pread", 4, script_file_command },
+		{ "append", 3, script_file_command }, { "sync", 1, script_file_command },
+		{ "file-return", 1, script_file_command },
+		{ "file-lost", 1, script_file_command }, { "kept", 1, script_file_command },
 		{ "wait-event", 2, other_command }, { "io-align", 1, other_command },
 	};
 	size_t i;

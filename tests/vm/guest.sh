@@ -89,19 +89,24 @@ net_links() {
 net_by_mac() {
     local file
     for file in /sys/class/net/*/address; do
-        [[ $(cat "$file") != "$1" ]] || basename "${file%/address}"
+        [[ $(cat "$file" 2>/dev/null) != "$1" ]] || basename "${file%/address}"
     done
+}
+
+# link_name MAC NAME: gives the interface that name. Fails while udev, where it runs, gives it one of its own.
+link_name() {
+    local dev
+    dev=$(net_by_mac "$1")
+    [[ -n $dev ]] && { [[ $dev == "$2" ]] || ip link set "$dev" name "$2"; }
 }
 
 # Brings every link up: interface lab<i>, MTU 9000, 10.77.<i>.1 (server) or .2 (client).
 net_up() {
-    local i end=2 mac dev
+    local i end=2 mac
     ((IOPMEM_VM_INDEX != 0)) || end=1
     for i in $(net_links); do
         mac=$(printf '52:54:00:77:%02x:%02x' "$i" "$end")
-        dev=$(net_by_mac "$mac")
-        [[ -n $dev ]] || fail "no interface has the address $mac"
-        [[ $dev == "lab$i" ]] || ip link set "$dev" name "lab$i"
+        wait_for 20 "an interface with the address $mac" link_name "$mac" "lab$i"
         ip link set "lab$i" mtu 9000
         ip address replace "10.77.$i.$end/24" dev "lab$i"
         ip link set "lab$i" up
@@ -119,17 +124,35 @@ rxe_active() {
     [[ $(cat "/sys/class/infiniband/$1/ports/1/state" 2>/dev/null) == *ACTIVE* ]]
 }
 
-# Adds rxe<i> on every link (after net_up) and waits until its port is active and its IPv4 address is a GID.
-rxe_up() {
-    local i
+# rxe_add DEV INTERFACE: waits until its port is active and its IPv4 address is a GID.
+rxe_add() {
     modprobe rdma_rxe
     modprobe ib_uverbs
     modprobe rdma_ucm
+    rdma link add "$1" type rxe netdev "$2"
+    wait_for 20 "port of $1 active" rxe_active "$1"
+    wait_for 20 "IPv4 GID of $1" rxe_gid "$1" >/dev/null
+}
+
+# Adds rxe<i> on every link (after net_up).
+rxe_up() {
+    local i
     for i in $(net_links); do
-        rdma link add "rxe$i" type rxe netdev "lab$i"
-        wait_for 20 "port of rxe$i active" rxe_active "rxe$i"
-        wait_for 20 "IPv4 GID of rxe$i" rxe_gid "rxe$i" >/dev/null
+        rxe_add "rxe$i" "lab$i"
     done
+}
+
+# Server and clients in one VM: an interface of its own, and later rxe0 on it.
+alone_ip=10.78.0.1
+alone_up() {
+    modprobe dummy
+    ip link add fab0 type dummy
+    ip link set fab0 mtu 9000 up
+    ip address add "$alone_ip/24" dev fab0
+}
+
+alone_rxe() {
+    rxe_add rxe0 fab0
 }
 
 # rxe_gid DEV: prints the index of the RoCEv2 GID that is the IPv4 address.

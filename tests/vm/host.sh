@@ -38,3 +38,15 @@ card_bytes() {
 card_write() {
     dd of="$LAB_CARD" oflag=seek_bytes bs=1M seek="$(($1))" conv=notrunc status=none
 }
+
+# card_file EXTENTS SIZE FILE: writes a file's bytes as they are on the card. EXTENTS: filefrag -v -b1, XFS on the whole card.
+card_file() {
+    : >"$3"
+    # "ext: logical..end: physical..end: length: ..."
+    sed -n 's/^ *[0-9]*: *\([0-9]*\)\.\. *[0-9]*: *\([0-9]*\)\.\. *[0-9]*: *\([0-9]*\):.*/\1 \2 \3/p' "$1" |
+        while read -r logical physical length; do
+            card_bytes "$physical" "$length" |
+                dd of="$3" oflag=seek_bytes bs=1M seek="$logical" conv=notrunc status=none
+        done
+    truncate -s "$2" "$3"
+}

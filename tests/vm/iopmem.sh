@@ -4,7 +4,7 @@
 # The product inside a lab VM: module, card, file system, server, client. Source it in a scenario's script.
 # Needs from the lab: IOPMEM_BUILD (build folder of the user-space part), IOPMEM_KO (the module for this kernel).
 
-export PATH=$IOPMEM_BUILD/client:$IOPMEM_BUILD/server:$IOPMEM_BUILD/tests/tools:$IOPMEM_BUILD/tests/vm/tools:$PATH
+export PATH=$IOPMEM_BUILD/client:$IOPMEM_BUILD/server:$IOPMEM_BUILD/tests/tools:$IOPMEM_BUILD/tests/vm/tools:$IOPMEM_BUILD/tests/hosts:$PATH
 mnt=/mnt/pmem
 server_log=/lab/server.log
 
@@ -170,10 +170,18 @@ on() {
     on_end "$1" "${3:-120}"
 }
 
+# What a client has to say when its script does not end by "end"; a scenario's script may define another one.
+last_words() {
+    :
+}
+
 # obey: a client's whole script; ends with the command "end".
 obey() {
     local command
     mkfifo /tmp/orders /tmp/answers
+    : >/tmp/result
+    exec 7>&1
+    trap 'cat /tmp/result >&7; last_words >&7 2>&1' EXIT # /tmp/result: of a command that ends the script
     busybox nc -l -p "$obey_port" </tmp/answers >/tmp/orders &
     exec 8>/tmp/answers 9</tmp/orders
     while read -r -u 9 command && [[ $command != end ]]; do
@@ -183,8 +191,10 @@ obey() {
         cat /tmp/result
         { cat /tmp/result && echo end-of-answer; } >&8
     done
+    [[ $command == end ]] || last_words >&7 2>&1 # the server's script ended first, or its power was cut
     echo end-of-answer >&8
-    exec 8>&- 9<&-
+    trap - EXIT
+    exec 7>&- 8>&- 9<&-
 }
 
 obey_end() {
@@ -204,7 +214,7 @@ log_since() {
 }
 
 log_has() {
-    log_since | grep -q -- "$1"
+    log_since | has_line -- "$1"
 }
 
 # took_less MS "COMMAND MS" line of local_op

@@ -39,9 +39,10 @@ qemu_console() {
 }
 
 # Time-outs of the kernel's watchdogs are raised: under TCG on a busy host a VM may stand still for seconds.
+# A timer that such a VM finds "not working" (no_timer_check) is only late.
 # An oops ends the VM at once (-no-reboot), so that nobody waits for it.
 qemu_append() {
-    echo "console=ttyS0 loglevel=5 panic=-1 oops=panic watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=120" \
+    echo "console=ttyS0 loglevel=5 panic=-1 oops=panic sysrq_always_enabled no_timer_check watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=120" \
         "LAB_VM=$1 LAB_BOOT=$2 $APPEND $append"
 }
 
@@ -61,4 +62,6 @@ qemu_args_of() {
     [[ $vm == server ]] || return 0
     qemu_args+=(-object "memory-backend-file,id=bar,size=$CARD_SIZE,mem-path=$card,share=on"
         -device "ivshmem-plain,memdev=bar,id=card")
+    # shellcheck disable=SC2206  # words
+    qemu_args+=(${EXTRA_DEVICES//@OUT@/$out})
 }

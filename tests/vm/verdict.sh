@@ -4,19 +4,44 @@
 # What a lab run's logs say: sourced by lab. All functions take the run's folder.
 
 # verdict_kernel_log FILE ALLOW: prints the lines of a console log that fail a test: those after a scenario's start.
-# A WARNING line that ALLOW matches is tolerated together with its trace.
+# A report that ALLOW matches is tolerated to its end. The head of one by lockdep is more than its first line: the locks.
 verdict_kernel_log() {
     awk -v allow="$2" '
+        function judge(head, end) {
+            tolerated = allow != "" && head ~ allow ? end : ""
+            if (tolerated == "") print head
+        }
+        function judge_locks() {
+            if (locks != "") judge(locks, "</TASK>")
+            locks = ""
+        }
         { sub(/\r$/, "") }
-        /^--- iopmem-lab: boot / { on = 0; tolerated = 0 }
+        /^--- iopmem-lab: boot / { judge_locks(); on = asked = 0; tolerated = "" }
+        /^--- iopmem-lab: .* is asked / { asked = 1 }
+        asked { next }
         /iopmem-lab: scenario starts on / { on = 1; next }
         !on { next }
-        tolerated && /---\[ end trace/ { tolerated = 0; next }
-        tolerated && !/WARNING:|BUG:|Oops|Kernel panic/ { next }
+        locks != "" && (/the existing dependency chain|stack backtrace/ || ++heads > 12) { judge_locks() }
+        locks != "" { locks = locks " " $0; next }
+        tolerated != "" && $0 ~ tolerated { tolerated = ""; next }
+        tolerated != "" && !/WARNING:|BUG:|Oops|Kernel panic/ { next }
+        /WARNING: possible .* detected/ { locks = $0; heads = 0; next }
+        /BUG: KASAN:/ { judge($0, "=====$"); next }
+        /WARNING:.* at / { judge($0, "---\\[ end trace"); next }
         /WARNING:|BUG:|Call Trace|Oops|general protection|blocked for more than|Kernel panic|refcount_t|UBSAN|KASAN|lockdep/ {
-            if (allow != "" && $0 ~ allow) { tolerated = /WARNING:.* at /; next }
-            print
-        }' "$1"
+            if (allow == "" || $0 !~ allow) print
+        }
+        END { judge_locks() }' "$1"
+}
+
+# verdict_died_booting FILE: did the kernel of the last boot in a console log panic before its first process ran?
+# Under TCG it may: a vCPU that still runs the old code of a place which the other one patches traps (jump labels).
+verdict_died_booting() {
+    awk '
+        /^--- iopmem-lab: boot / { panic = ran = 0 }
+        /iopmem-lab: init-ram runs on / { ran = 1 }
+        /Kernel panic - not syncing/ { panic = 1 }
+        END { exit !(panic && !ran) }' "$1"
 }
 
 # verdict_vm OUT VM ALLOW: prints what is wrong with a VM; nothing when all is well. Status 77 (skipped) is well.
@@ -32,12 +57,31 @@ verdict_vm() {
     [[ -z $lines ]] || awk -v vm="$vm" '{ print vm ": kernel log: " $0 }' <<<"$lines"
 }
 
-# The tail of every log of a run, for a person.
+# verdict_tail LINES [FILE...]
+verdict_tail() {
+    local lines=$1 file
+    shift
+    for file; do
+        echo "==== last lines of $file"
+        tail -n "$lines" "$file" | tr -d '\r'
+    done
+}
+
+# The tail of every log of a run, for a person: last and longest those of the VMs that did not end well.
 verdict_tails() {
-    local out=$1 file
+    local out=$1 file vm
+    local -a well=() ill=()
     for file in "$out"/console.*.log "$out"/qemu.*.log "$out"/work/output.* "$out"/host.*.log; do
         [[ -s $file ]] || continue
-        echo "==== last lines of $file"
-        tail -n 40 "$file" | tr -d '\r'
+        vm=${file##*/}
+        vm=${vm#*.}
+        vm=${vm%.log}
+        if [[ $(cat "$out/work/status.$vm" 2>/dev/null) == 0 || -e $out/cut.$vm ]]; then
+            well+=("$file")
+        else
+            ill+=("$file")
+        fi
     done
+    verdict_tail 10 ${well[@]+"${well[@]}"}
+    verdict_tail 40 ${ill[@]+"${ill[@]}"}
 }

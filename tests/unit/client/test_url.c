@@ -19,6 +19,9 @@ static void good(void **state)
 		{ "iopmem://[fe80::1]:65535/e//a///b/", "fe80::1", 65535, "e", "a/b" },
 		{ "iopmem://h/e/a%20b%2525", "h", 20490, "e", "a b%25" },
 		{ "iopmem://h/e/..", "h", 20490, "e", ".." },
+		{ "iopmem://h/e?sec=sys", "h", 20490, "e", "" },
+		{ "iopmem://h/e/a?sec=krb5p", "h", 20490, "e", "a" },
+		{ "iopmem://h/e/a%3Fb?sec=krb5&sec=krb5i", "h", 20490, "e", "a?b" },
 	};
 	struct url u;
 	size_t i;
@@ -44,7 +47,9 @@ static void bad(void **state)
 		"iopmem://h:65536/e", "iopmem://h:99999999999/e", "iopmem://h:1x/e",
 		"iopmem://h:-1/e", "iopmem://:1/e", "iopmem://::1/e", "iopmem://[::1/e",
 		"iopmem://[]/e", "iopmem://[::1]x/e", "iopmem://[::1]:/e", "nfs://h/e",
-		"iopmem://h/e%", "iopmem://h/e%2", "iopmem://h/e/%zz", "iopmem://h/e/%00",
+		"iopmem://h/e%", "iopmem://h/e%2",
+		"iopmem://h/e?", "iopmem://h/e?sec", "iopmem://h/e?sec=", "iopmem://h/e?sec=krb",
+		"iopmem://h/e?sec=krb5&", "iopmem://h/e?sec=sys?", "iopmem://h/e?x=y", "iopmem://h/?sec=sys", "iopmem://h/e/%zz", "iopmem://h/e/%00",
 		"iopmem://h/a%2fb", "iopmem://u@h/e", "IOPMEM://h/e",
 	};
 	struct url u, untouched;

@@ -32,6 +32,7 @@ static void defaults(void **state)
 	assert_string_equal(cfg.listen, "127.0.0.1:20490");	/* loopback unless told */
 	assert_string_equal(cfg.fabric, "auto");
 	assert_string_equal(cfg.state_dir, "/var/lib/iopmem");
+	assert_int_equal(cfg.probe, PROBE_REQUIRE);
 	assert_int_equal(cfg.lease_ms, 20000);
 	assert_int_equal(cfg.recall_ms, 20000);
 	assert_int_equal(cfg.log_level, LOG_LEVEL_INFO);
@@ -46,6 +47,7 @@ static void server_options(void **state)
 		{ "fabric", "verbs" }, { "fabric", "tcp" }, { "log-level", "debug" },
 		{ "lease-ms", "1000" }, { "lease-ms", "3600000" }, { "recall-ms", "100" },
 		{ "max-grant", "1048576" }, { "max-connections", "4" }, { "fs-threads", "256" },
+		{ "probe", "off" }, { "probe", "warn" }, { "probe", "require" },
 	};
 	static const char *const bad[][2] = {
 		{ "lease-ms", "999" }, { "lease-ms", "3600001" }, { "lease-ms", "" },
@@ -53,7 +55,7 @@ static void server_options(void **state)
 		{ "lease-ms", "99999999999999999999" }, { "lease-ms", "4294968296" },
 		{ "recall-ms", "99" }, { "max-grant", "1048575" }, { "max-grant", "64M" },
 		{ "max-connections", "3" }, { "max-connections", "3001" }, { "fs-threads", "0" },
-		{ "fabric", "TCP" }, { "fabric", "" }, { "log-level", "all" },
+		{ "probe", "yes" }, { "fabric", "TCP" }, { "fabric", "" }, { "log-level", "all" },
 		{ "state-dir", "relative" }, { "state-dir", "" }, { "listen", "" },
 		{ "no-such-option", "1" }, { "path", "/x" },
 	};
@@ -299,6 +301,60 @@ static void addresses(void **state)
 			 -EINVAL);
 }
 
+/* What --check-config prints is a file that says the same. */
+static void printed_is_read_back(void **state)
+{
+	const struct config_option *o;
+	struct iopmem_err err = { 0 };
+	static struct config before;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_int_equal(config_add_export(&cfg, "data=/srv/data,squash=all,anon-uid=7,read-only=yes,"
+					   "backing=dir,memory=odp,anon-gid=8", &err), 0);
+	assert_int_equal(config_add_export(&cfg, "b=/b", &err), 0);
+	assert_int_equal(config_set(&cfg, "server", "log-level", "debug", &err), 0);
+	assert_int_equal(config_set(&cfg, "server", "max-grant", "1099511627776", &err), 0);
+	assert_int_equal(config_set(&cfg, "server", "fabric-listen", "10.0.0.1:7", &err), 0);
+	assert_int_equal(config_set(&cfg, "server", "probe", "warn", &err), 0);
+	before = cfg;
+	config_print(&cfg, out);
+	fclose(out);
+	assert_int_equal(load(text, &err), 0);
+	assert_memory_equal(&before, &cfg, sizeof(cfg));
+	for (o = config_server_options; o->name; o++)
+		assert_true(config_option_same(o, &before, &cfg));
+	cfg.lease_ms++;
+	for (o = config_server_options; o->name; o++)
+		assert_int_equal(config_option_same(o, &before, &cfg), strcmp(o->name, "lease-ms") != 0);
+	free(text);
+}
+
+/* Only the whole shows it. */
+static void checked_addresses(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "listen", "localhost:1" }, { "listen", "127.0.0.1:65536" },
+		{ "fabric-listen", "127.0.0.1:x" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct iopmem_err err = { 0 };
+
+		config_init(&cfg);
+		assert_int_equal(config_add_export(&cfg, "d=/d", &err), 0);
+		assert_int_equal(config_check(&cfg, &err), 0);
+		assert_int_equal(config_set(&cfg, "server", bad[i][0], bad[i][1], &err), 0);
+		assert_int_equal(config_check(&cfg, &err), -EINVAL);
+		assert_non_null(strstr(err.text, bad[i][0]));
+		assert_non_null(strstr(err.text, bad[i][1]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +367,8 @@ int main(void)
 		cmocka_unit_test(ini_errors_have_lines),
 		cmocka_unit_test(ini_long_line),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test_setup(printed_is_read_back, up),
+		cmocka_unit_test_setup(checked_addresses, up),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

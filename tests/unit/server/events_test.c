@@ -72,7 +72,8 @@ static int up(void **state)
 	(void)state;
 	memset(&client, 0, sizeof(client));
 	memset(&srv, 0, sizeof(srv));
-	srv.cfg.lease_ms = 9000;
+	client.lease_ms = 9000;
+	srv.cfg.client_events = 1000;
 	client.srv = &srv;
 	answered = NULL;
 	armed = NULL;

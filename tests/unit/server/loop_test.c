@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -319,37 +320,116 @@ static void posts_from_threads(void **state)
 	free(jobs);
 }
 
-/* ---- descriptors ---- */
+struct chain {
+	struct job job;
+	uint64_t until_ms;
+};
 
-static int prepare(struct pollfd *fds, int n, void *arg)
+static void post_again(struct job *job)
 {
-	assert_true(n > 0);
-	fds[0] = (struct pollfd){ .fd = *(int *)arg, .events = POLLIN };
-	return 1;
+	struct chain *c = (struct chain *)job;
+
+	if (clock_ms() < c->until_ms)
+		loop_post(loop, job);
+	else
+		loop_stop(loop);
 }
 
-static void handle(struct pollfd *fds, int n, void *arg)
+/* One whose work posts more work leaves room for timers and descriptors. */
+static void self_posting(void **state)
 {
+	struct chain chain = { .job.done = post_again, .until_ms = clock_ms() + 2000 };
+	struct tick tick = { 0 };
+
+	(void)state;
+	nr_fired = 0;
+	expected = 1;
+	arm(&tick, 0, 3);
+	loop_post(loop, &chain.job);
+	loop_run(loop);
+	assert_int_equal(nr_fired, 1);
+	assert_true(clock_ms() < chain.until_ms);
+}
+
+/* ---- descriptors ---- */
+
+struct seen {
+	struct fd_watch w;
+	struct fd_watch *removes;		/* when it is called */
+	int calls;
+};
+
+static void on_watch(struct fd_watch *w, short revents)
+{
+	struct seen *seen = (struct seen *)w;
 	char c;
 
-	assert_int_equal(n, 1);
-	assert_int_equal(fds[0].fd, *(int *)arg);
-	if (!fds[0].revents)
-		return;
-	assert_int_equal(read(fds[0].fd, &c, 1), 1);
+	assert_true(revents & POLLIN);
+	assert_int_equal(read(w->fd, &c, 1), 1);
+	seen->calls++;
+	if (seen->removes)
+		fd_watch_remove(loop, seen->removes);
 	if (c == 'q')
 		loop_stop(loop);
 }
 
-static void poller(void **state)
+/* Whoever is removed hears nothing more, not even what poll() has seen already. */
+static void watches(void **state)
 {
+	struct seen a = { 0 }, b = { 0 };
+	int pa[2], pb[2];
+
+	(void)state;
+	assert_int_equal(pipe(pa) | pipe(pb), 0);
+	a.w = (struct fd_watch){ .fd = pa[0], .events = POLLIN, .ready = on_watch };
+	b.w = (struct fd_watch){ .fd = pb[0], .events = POLLIN, .ready = on_watch };
+	a.removes = &b.w;
+	b.removes = &a.w;
+	assert_true(fd_watch_add(loop, &a.w) && fd_watch_add(loop, &b.w));
+	/* both are ready in the same round: exactly one is called, and it stops the loop */
+	assert_int_equal(write(pa[1], "q", 1) + write(pb[1], "q", 1), 2);
+	loop_run(loop);
+	assert_int_equal(a.calls + b.calls, 1);
+	fd_watch_remove(loop, &a.w);
+	fd_watch_remove(loop, &b.w);
+	fd_watch_remove(loop, &b.w);
+	close(pa[0]);
+	close(pa[1]);
+	close(pb[0]);
+	close(pb[1]);
+}
+
+static void on_either(struct fd_watch *w, short revents)
+{
+	struct seen *seen = (struct seen *)w;
+
+	seen->calls++;
+	/* Level-triggered: it would be called for ever. */
+	if (revents & POLLOUT)
+		return fd_watch_want(loop, w, POLLIN);
+	assert_int_equal(revents, POLLIN);
+	loop_stop(loop);
+}
+
+/* What is asked for may change at any time; what is not there is refused. */
+static void wants(void **state)
+{
+	struct fd_watch none = { .fd = -1, .events = POLLIN };
+	struct seen a = { 0 };
 	int ends[2];
 
 	(void)state;
-	assert_int_equal(pipe(ends), 0);
-	loop_set_poller(loop, prepare, handle, &ends[0]);
-	assert_int_equal(write(ends[1], "abcq", 4), 4);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	a.w = (struct fd_watch){ .fd = ends[0], .ready = on_either };
+	assert_true(fd_watch_add(loop, &a.w));
+	fd_watch_want(loop, &a.w, POLLOUT);
 	loop_run(loop);
+	assert_int_equal(a.calls, 2);
+	fd_watch_remove(loop, &a.w);
+	assert_false(fd_watch_add(loop, &none));
+	fd_watch_want(loop, &none, POLLOUT);
+	fd_watch_remove(loop, &none);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -367,7 +447,9 @@ int main(void)
 		T(one_thread_keeps_order),
 		T(pool_free_drains),
 		T(posts_from_threads),
-		T(poller),
+		T(self_posting),
+		T(watches),
+		T(wants),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
