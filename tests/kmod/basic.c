@@ -200,6 +200,17 @@ static void past_eof_is_zero(void)
 	CHECK_EQ(pread(fd, e, 100, 64 * KIB + 4 * MIB - 50), 50);
 }
 
+/* Until a change of the file gets another time than it has: times are those of the last tick. */
+static void wait_for_later_mtime(const struct stat *st)
+{
+	struct timespec now;
+
+	do {
+		lt_sleep_ms(1);
+		CHECK(!clock_gettime(CLOCK_REALTIME_COARSE, &now));
+	} while (now.tv_sec == st->st_mtim.tv_sec && now.tv_nsec == st->st_mtim.tv_nsec);
+}
+
 static void commit_grows(void)
 {
 	int file = lt_file("grow", O_RDWR), fd = lt_layout(file);
@@ -210,7 +221,7 @@ static void commit_grows(void)
 
 	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
 	CHECK(!fstat(file, &before));
-	lt_sleep_ms(20);
+	wait_for_later_mtime(&before);
 	lt_write_pattern(fd, 0, 5000, 1);
 	size = 5000;
 	CHECK_EQ(lt_commit(fd, 0, 2 * PG, &size), 0);

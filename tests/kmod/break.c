@@ -11,11 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define RW		IOPMEM_IOMODE_RW
-#define BREAK_MS	1000	/* a recall must be seen within */
-#define HOLD_MS		300	/* the operation must still wait after */
-#define END_MS		3000	/* and end within, after the close */
-#define OFTEN		20	/* so many growths and breaks make a stress */
+#define RW	IOPMEM_IOMODE_RW
+#define OFTEN	20	/* so many growths and breaks make a stress */
 
 static int op_file;
 
@@ -86,8 +83,8 @@ static void break_and_close(void (*op)(void *arg))
 
 	CHECK_EQ(lt_map(fd, 0, 2 * MIB, RW), 0);
 	pid = lt_child(op, NULL);
-	CHECK(lt_poll_break(fd, BREAK_MS));
-	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK(lt_poll_break(fd, GUARD_MS));
+	CHECK_WAITS(pid, IN_LEASE_BREAK);
 	CHECK_EQ(lt_map(fd, 0, PG, RW), -EAGAIN);
 	CHECK_EQ(lt_map(fd, 0, PG, IOPMEM_IOMODE_READ), -EAGAIN);
 	CHECK_EQ(lt_open(file, NULL, NULL), -EBUSY);
@@ -96,10 +93,10 @@ static void break_and_close(void (*op)(void *arg))
 	CHECK_EQ(lt_commit(fd, MIB, MIB, &size), 0);
 	CHECK_EQ(lt_size(file), 2 * MIB);
 	CHECK(lt_has_pattern(file, MIB, MIB, 20));
-	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK_WAITS(pid, IN_LEASE_BREAK);
 	CHECK(lt_poll_break(fd, 0));
 	close(fd);
-	CHECK(lt_child_done(pid, END_MS));
+	CHECK(lt_child_done(pid, GUARD_MS));
 	close(lt_layout(file));
 }
 
@@ -135,16 +132,16 @@ static void hook(void (*op)(void *arg))
 	p = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
 	lt_pin(pipes[1], p, MIB);
 	pid = lt_child(op, NULL);
-	CHECK(lt_poll_break(fd, BREAK_MS));
-	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK(lt_poll_break(fd, GUARD_MS));
+	CHECK_WAITS(pid, IN_PIN_WAIT);
 	CHECK_EQ(lt_map(fd, 0, PG, RW), -EAGAIN);
 	CHECK_EQ(lt_unmap(fd, 0, MIB), -EBUSY);
 	/* MR dead first, then the layout */
 	drain(pipes[0], MIB);
 	CHECK(!munmap(p, MIB));
-	CHECK(!lt_child_done(pid, HOLD_MS));
+	CHECK_WAITS(pid, IN_LEASE_BREAK);
 	close(fd);
-	CHECK(lt_child_done(pid, END_MS));
+	CHECK(lt_child_done(pid, GUARD_MS));
 	CHECK_EQ(lt_orphans(), 0);
 }
 
@@ -185,6 +182,7 @@ static void longterm_pin(void)
 	struct io_uring_params params = { 0 };
 	struct iovec iov = { .iov_len = MIB };
 	unsigned int reg;
+	uint64_t until;
 
 	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
 	iov.iov_base = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
@@ -197,7 +195,7 @@ static void longterm_pin(void)
 	CHECK_EQ(reg, 0);
 	CHECK_EQ(lt_unmap(fd, 0, MIB), -EBUSY);
 	CHECK(!syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0));
-	for (reg = 0; reg < 100 && lt_unmap(fd, 0, MIB) == -EBUSY; reg++)
+	for (until = task_now_ms() + (uint64_t)GUARD_MS; task_now_ms() < until && lt_unmap(fd, 0, MIB) == -EBUSY;)
 		lt_sleep_ms(10);
 	CHECK_EQ(lt_unmap(fd, 0, MIB), 0);
 }
@@ -222,14 +220,14 @@ static void stress_local(void *arg)
 
 static void stress(void)
 {
-	int file = op_file = lt_full_file("stress", 512 * KIB, 0x55), grown = 0, broken = 0;
+	int file = op_file = lt_full_file("stress", 512 * KIB, 0x55), grown = 0, broken = 0, fewer = 0;
 	volatile bool *stop = mmap(NULL, PG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t until = task_now_ms() + (uint64_t)GUARD_MS;
 	pid_t pid;
 
 	CHECK(stop != MAP_FAILED);
 	pid = lt_child(stress_local, (void *)stop);
-	/* The lab's time-out ends this if one of the two never happens. */
-	while (grown < OFTEN || broken < OFTEN) {
+	while (fewer < OFTEN && task_now_ms() < until) {
 		uint64_t size;
 		int fd;
 
@@ -241,10 +239,15 @@ static void stress(void)
 			grown++;
 		broken += lt_poll_break(fd, 20);
 		close(fd);
+		if (grown > fewer && broken > fewer) {
+			fewer++;
+			until = task_now_ms() + (uint64_t)GUARD_MS;
+		}
 	}
 	*stop = true;
 	printf("# grown %d times, broken %d times\n", grown, broken);
-	CHECK(lt_child_done(pid, 60000));
+	CHECK(lt_child_done(pid, GUARD_MS));
+	CHECK(grown >= OFTEN && broken >= OFTEN);
 }
 
 const struct lt_case lt_break_cases[] = {

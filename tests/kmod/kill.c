@@ -13,20 +13,24 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define RW	IOPMEM_IOMODE_RW
+#define RW		IOPMEM_IOMODE_RW
+/* Where the caller of an ioctl waits for the worker that makes the call. */
+#define IN_CALL_WAIT	"iopmem_call_wait"
+/* The removal of a card, until its layouts are gone. */
+#define IN_DRAIN	"iopmem_dev_drain"
 
-static int file, pins[2], ready[2];
+static int file, pins[2], ready[2], go[2];
 
-static void tell(void)
+static void tell(const int *channel)
 {
-	CHECK_EQ(write(ready[1], "r", 1), 1);
+	CHECK_EQ(write(channel[1], "r", 1), 1);
 }
 
-static void await(void)
+static void await(const int *channel)
 {
 	char c;
 
-	CHECK_EQ(read(ready[0], &c, 1), 1);
+	CHECK_EQ(read(channel[0], &c, 1), 1);
 }
 
 /* Holds a layout whose pages are pinned in a pipe that others keep open. */
@@ -43,7 +47,7 @@ static void holder(void *arg)
 {
 	(void)arg;
 	hold();
-	tell();
+	tell(ready);
 	pause();
 }
 
@@ -61,7 +65,7 @@ static void touching_truncater(void *arg)
 	(void)arg;
 	for (i = 0; i < MIB; i += PG)
 		p[i] = p[i];
-	tell();
+	tell(ready);
 	CHECK(!ftruncate(file, 0));
 }
 
@@ -83,34 +87,35 @@ static void setup(const char *name)
 	file = lt_full_file(name, MIB, 0x66);
 	CHECK(!pipe(pins));
 	CHECK(!pipe(ready));
+	CHECK(!pipe(go));
 }
 
-static void killed_with_pins_by(void (*op)(void *arg), bool tells)
+static void killed_with_pins_by(void (*op)(void *arg), bool tells, const char *where)
 {
 	pid_t server, local;
 
 	setup("killed");
 	server = lt_child(holder, NULL);
-	await();
+	await(ready);
 	local = lt_child(op, NULL);
 	if (tells)
-		await();
-	CHECK(!lt_child_done(local, 300));
+		await(ready);
+	CHECK_WAITS(local, where);
 	lt_kill(server);
 	/* dead, but something still points at the blocks */
-	CHECK(lt_wait_orphans(1, 2000));
-	CHECK(!lt_child_done(local, 500));
+	CHECK(lt_wait_orphans(1, GUARD_MS));
+	CHECK_WAITS(local, where);
 	CHECK_EQ(lt_open(file, NULL, NULL), -EBUSY);
 	CHECK_EQ(lt_orphans(), 1);
 	unpin();
-	CHECK(lt_child_done(local, 3000));
-	CHECK(lt_wait_orphans(0, 3000));
+	CHECK(lt_child_done(local, GUARD_MS));
+	CHECK(lt_wait_orphans(0, GUARD_MS));
 	close(lt_layout(file));
 	CHECK_EQ(lt_size(file), 0);
 }
 
-static void killed_with_pins(void) { killed_with_pins_by(truncater, false); }
-static void killed_with_pins_touched(void) { killed_with_pins_by(touching_truncater, true); }
+static void killed_with_pins(void) { killed_with_pins_by(truncater, false, IN_LEASE_BREAK); }
+static void killed_with_pins_touched(void) { killed_with_pins_by(touching_truncater, true, IN_PIN_WAIT); }
 
 /* Nobody waits: the orphan still keeps everybody out until the pins are gone. */
 static void orphan_keeps_out(void)
@@ -119,12 +124,12 @@ static void orphan_keeps_out(void)
 
 	setup("orphan");
 	server = lt_child(holder, NULL);
-	await();
+	await(ready);
 	lt_kill(server);
-	CHECK(lt_wait_orphans(1, 2000));
+	CHECK(lt_wait_orphans(1, GUARD_MS));
 	CHECK_EQ(lt_open(file, NULL, NULL), -EBUSY);
 	unpin();
-	CHECK(lt_wait_orphans(0, 3000));
+	CHECK(lt_wait_orphans(0, GUARD_MS));
 	close(lt_layout(file));
 }
 
@@ -138,11 +143,9 @@ static void committer(void *arg)
 	int fd = hold();
 
 	(void)arg;
-	tell();
-	/* the truncate is under way once the hook has fired */
-	CHECK(lt_poll_break(fd, 5000));
-	lt_sleep_ms(200);
-	tell();
+	tell(ready);
+	await(go);
+	CHECK(lt_poll_break(fd, 0));
 	lt_commit(fd, 0, MIB, NULL);
 	lt_fail(__FILE__, __LINE__, "the commit was not blocked");
 }
@@ -153,18 +156,19 @@ static void killed_in_commit(void)
 
 	setup("commit");
 	server = lt_child(committer, NULL);
-	await();
+	await(ready);
 	local = lt_child(touching_truncater, NULL);
-	await();
-	await();
-	lt_sleep_ms(300);
-	CHECK(!lt_child_done(local, 100));
+	await(ready);
+	CHECK_WAITS(local, IN_PIN_WAIT);
+	tell(go);
+	CHECK_WAITS(server, IN_CALL_WAIT);
+	CHECK(lt_wait_task_in("xfs_fs_commit_blocks"));
 	lt_kill(server);
-	CHECK(lt_wait_orphans(1, 2000));
-	CHECK(!lt_child_done(local, 200));
+	CHECK(lt_wait_orphans(1, GUARD_MS));
+	CHECK_WAITS(local, IN_PIN_WAIT);
 	unpin();
-	CHECK(lt_child_done(local, 3000));
-	CHECK(lt_wait_orphans(0, 3000));
+	CHECK(lt_child_done(local, GUARD_MS));
+	CHECK(lt_wait_orphans(0, GUARD_MS));
 	close(lt_layout(file));
 }
 
@@ -174,7 +178,7 @@ static void mapper(void *arg)
 	int fd = lt_layout(file);
 
 	(void)arg;
-	tell();
+	tell(ready);
 	lt_map(fd, MIB, MIB, RW);
 	lt_fail(__FILE__, __LINE__, "the map was not blocked");
 }
@@ -182,25 +186,26 @@ static void mapper(void *arg)
 static void killed_in_map(void)
 {
 	int root = open(lt_mnt, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
-	bool orphan, busy;
+	bool inside, orphan, busy;
 	pid_t server;
 
 	setup("map");
 	CHECK(!syncfs(root));
 	CHECK(!ioctl(root, FIFREEZE, 0));
 	server = lt_child(mapper, NULL);
-	await();
-	lt_sleep_ms(500);
+	await(ready);
 	/* thaw whatever happens, so collect first and judge afterwards */
+	inside = lt_wait_task_in(IN_CALL_WAIT) && lt_wait_task_in("vfs_fallocate");
 	kill(server, SIGKILL);
-	orphan = lt_wait_orphans(1, 3000);
+	orphan = inside && lt_wait_orphans(1, GUARD_MS);
 	err = lt_open(file, NULL, NULL);
 	busy = err == -EBUSY;
 	CHECK(!ioctl(root, FITHAW, 0));
+	CHECK(inside);
 	CHECK(orphan);
 	CHECK(busy);
 	lt_kill(server);
-	CHECK(lt_wait_orphans(0, 5000));
+	CHECK(lt_wait_orphans(0, GUARD_MS));
 	close(lt_layout(file));
 }
 
@@ -226,9 +231,9 @@ int lt_removal(const char *remove)
 	map = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
 	lt_pin(pins[1], map, 64 * PG);
 	child = lt_child(remover, (void *)remove);
-	CHECK_EQ(poll(&p, 1, 1000), 1);
-	CHECK(lt_poll_break(fd, 1000));
-	CHECK(!lt_child_done(child, 500));
+	CHECK_EQ(poll(&p, 1, GUARD_MS), 1);
+	CHECK(lt_poll_break(fd, GUARD_MS));
+	CHECK_WAITS(child, IN_DRAIN);
 	CHECK_EQ(poll(&p, 1, 0), 1);
 	CHECK_EQ(p.revents, POLLPRI | POLLHUP);
 	CHECK(lt_sigbus(map, true));
@@ -238,10 +243,10 @@ int lt_removal(const char *remove)
 	CHECK_EQ(lt_open(file, NULL, NULL), -EOPNOTSUPP);
 	CHECK(!munmap(map, MIB));
 	close(fd);
-	CHECK(!lt_child_done(child, 300));
+	CHECK_WAITS(child, IN_DRAIN);
 	CHECK_EQ(lt_orphans(), 1);
 	unpin();
-	CHECK(lt_child_done(child, 10000));
+	CHECK(lt_child_done(child, GUARD_MS));
 	CHECK_EQ(lt_orphans(), 0);
 	printf("ok - removal\n");
 	return 0;

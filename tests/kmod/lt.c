@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +18,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* So long a waiting task is watched: a lower bound, nothing has to happen within it. */
+#define WATCH_MS	100
 
 const char *lt_mnt, *lt_sysfs;
 int lt_dev;
@@ -34,7 +38,7 @@ void lt_check_eq(const char *file, int line, const char *what, long long got, lo
 		return;
 	printf("# %s:%d: %s is %lld, wanted %lld\n", file, line, what, got, want);
 	fflush(stdout);
-	_exit(1);
+	_exit(got == -EAGAIN && !want ? LT_RECALLED : 1);
 }
 
 void lt_skip(const char *why)
@@ -297,37 +301,105 @@ pid_t lt_child(void (*fn)(void *arg), void *arg)
 	return pid;
 }
 
-bool lt_child_done(pid_t pid, int ms)
+/* Has the child ended within @ms? */
+static bool reaped(pid_t pid, int ms, int *status)
 {
-	int status, i;
-	pid_t got;
+	uint64_t until = task_now_ms() + (uint64_t)ms;
 
-	for (i = 0; i <= ms; i += 5) {
-		got = waitpid(pid, &status, WNOHANG);
+	for (;;) {
+		bool last = task_now_ms() >= until;
+		pid_t got = waitpid(pid, status, WNOHANG);
+
 		CHECK(got >= 0);
-		if (got) {
-			CHECK_EQ(status, 0);
-			return true;
-		}
+		if (got || last)
+			return got;
 		lt_sleep_ms(5);
 	}
-	return false;
+}
+
+static const char *task_name(pid_t pid)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	return name;
+}
+
+/* For a person: where a task is that should be elsewhere. */
+static void show(pid_t pid)
+{
+	printf("# state %.60s\n", task_says(task_name(pid), "stat"));
+	printf("# stack:\n%s", task_says(task_name(pid), "stack"));
+}
+
+bool lt_child_done(pid_t pid, int ms)
+{
+	int status;
+
+	if (!reaped(pid, ms, &status)) {
+		if (ms >= GUARD_MS)
+			show(pid);
+		return false;
+	}
+	CHECK_EQ(status, 0);
+	return true;
 }
 
 void lt_kill(pid_t pid)
 {
-	int status, i;
+	int status;
 
 	CHECK(!kill(pid, SIGKILL));
-	for (i = 0; i < 5000; i += 5) {
-		pid_t got = waitpid(pid, &status, WNOHANG);
-
-		CHECK(got >= 0);
-		if (got)
-			return;
-		lt_sleep_ms(5);
-	}
+	if (reaped(pid, GUARD_MS, &status))
+		return;
+	show(pid);
 	lt_fail(__FILE__, __LINE__, "a killed process does not die");
+}
+
+/* Until the child sleeps there; it must not end before. */
+static void await_sleep(const char *file, int line, pid_t pid, const char *function)
+{
+	uint64_t until = task_now_ms() + (uint64_t)GUARD_MS;
+	int status;
+
+	while (!task_sleeps_in(task_name(pid), function)) {
+		if (reaped(pid, 0, &status)) {
+			printf("# status %#x\n", (unsigned int)status);
+			lt_fail(file, line, "has ended, and should wait");
+		}
+		if (task_now_ms() >= until) {
+			show(pid);
+			lt_fail(file, line, function);
+		}
+		lt_sleep_ms(1);
+	}
+}
+
+void lt_check_waits(const char *file, int line, pid_t pid, const char *function)
+{
+	uint64_t until;
+
+	await_sleep(file, line, pid, function);
+	for (until = task_now_ms() + WATCH_MS; task_now_ms() < until; lt_sleep_ms(5))
+		await_sleep(file, line, pid, function);
+	await_sleep(file, line, pid, function);
+}
+
+bool lt_wait_task_in(const char *function)
+{
+	uint64_t until = task_now_ms() + (uint64_t)GUARD_MS;
+	bool found = false;
+	size_t i;
+
+	while (!found && task_now_ms() < until) {
+		glob_t all;
+
+		CHECK(!glob("/proc/[0-9]*", 0, NULL, &all));
+		for (i = 0; i < all.gl_pathc && !found; i++)
+			found = task_sleeps_in(all.gl_pathv[i] + strlen("/proc/"), function);
+		globfree(&all);
+	}
+	return found;
 }
 
 unsigned int lt_orphans(void)
@@ -340,12 +412,15 @@ unsigned int lt_orphans(void)
 
 bool lt_wait_orphans(unsigned int want, int ms)
 {
-	for (; ms > 0; ms -= 5) {
-		if (lt_orphans() == want)
-			return true;
+	uint64_t until = task_now_ms() + (uint64_t)ms;
+
+	for (;;) {
+		bool last = task_now_ms() >= until, there = lt_orphans() == want;
+
+		if (there || last)
+			return there;
 		lt_sleep_ms(5);
 	}
-	return false;
 }
 
 void lt_sleep_ms(int ms)

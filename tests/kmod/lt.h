@@ -8,6 +8,7 @@
 #define LT_H
 
 #include "iopmem.h"
+#include "../lib/task.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,13 +25,23 @@ extern const char *lt_mnt;	/* XFS with dax=always on the card */
 extern const char *lt_sysfs;	/* the card's iopmem folder in sysfs */
 extern int lt_dev;		/* /dev/iopmem */
 
+/* Bounds a hang; no assertion is made about it. */
+#define GUARD_MS	guard_ms()
+
 #define CHECK(cond) \
 	do { if (!(cond)) lt_fail(__FILE__, __LINE__, #cond); } while (0)
 #define CHECK_EQ(got, want) \
 	lt_check_eq(__FILE__, __LINE__, #got, (long long)(got), (long long)(want))
+/* The child comes to sleep in that function of the kernel (IN_*) and stays there. */
+#define CHECK_WAITS(pid, function) \
+	lt_check_waits(__FILE__, __LINE__, pid, function)
+
+/* Exit status of a case in which a layout was broken that nobody should have broken. */
+#define LT_RECALLED	3
 
 void lt_fail(const char *file, int line, const char *what) __attribute__((noreturn));
 void lt_check_eq(const char *file, int line, const char *what, long long got, long long want);
+void lt_check_waits(const char *file, int line, pid_t pid, const char *function);
 void lt_skip(const char *why) __attribute__((noreturn));
 
 /* All return 0 or -errno. */
@@ -62,12 +73,17 @@ bool lt_poll_break(int layout_fd, int ms);
 /* Does loading this byte raise SIGBUS? */
 bool lt_sigbus(volatile char *p, bool store);
 
-/* Runs @fn in a child; lt_child_done: has it ended within @ms?  It must have succeeded. */
+/*
+ * Runs @fn in a child; lt_child_done: has it ended within @ms?  It must have succeeded.  Here and below what must
+ * come is waited for with GUARD_MS; a short time is for what must not.
+ */
 pid_t lt_child(void (*fn)(void *arg), void *arg);
 bool lt_child_done(pid_t pid, int ms);
 void lt_kill(pid_t pid);
 unsigned int lt_orphans(void);
 bool lt_wait_orphans(unsigned int want, int ms);
+/* Until any task of the machine sleeps in that function of the kernel; false when none does in time. */
+bool lt_wait_task_in(const char *function);
 void lt_sleep_ms(int ms);
 
 /* Removes the card through the sysfs file @remove while a layout is out. */
