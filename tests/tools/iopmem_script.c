@@ -4,6 +4,7 @@
  * answered by exactly one line on stdout: "ok ..." or "error ERRNO text".
  *
  *   iopmem_script [--raw-ignore-recall] [--owner NAME] [--timeout MS] URL
+ *   --tell-writes: "blast" counts on stderr, one line "blast N" for each write that is complete
  *
  *   open F PATH FLAGS        FLAGS: r or rw, then any of c(reate) x(excl) t(runc)
  *   lease L F OFF LEN r|rw [TIMEOUT_MS]
@@ -85,18 +86,21 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "raw-ignore-recall", no_argument, NULL, 'i' },
+		{ "tell-writes", no_argument, NULL, 'w' },
 		{ "owner", required_argument, NULL, 'o' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ 0 },
 	};
 	struct iopmem_connect_args args = { .size = sizeof(args) };
-	bool ignore = false;
+	bool ignore = false, tell_writes = false;
 	struct script *s;
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
 			ignore = true;
+		else if (c == 'w')
+			tell_writes = true;
 		else if (c == 'o')
 			args.owner = optarg;
 		else if (c == 't')
@@ -112,6 +116,7 @@ int main(int argc, char **argv)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return 1;
+	s->tell_writes = tell_writes;
 	s->memory = calloc(1, SCRIPT_BUF);
 	pthread_mutex_init(&s->lock, NULL);
 	client_cond_init(&s->cond);

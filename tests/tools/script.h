@@ -32,6 +32,7 @@ struct script {
 	pthread_cond_t cond;
 	struct script_event events[SCRIPT_EVENTS];
 	unsigned int head, tail;
+	bool tell_writes;
 };
 
 /* Runs one command: argv[0] names it.  Prints exactly one line. */

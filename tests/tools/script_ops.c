@@ -222,6 +222,8 @@ static void cmd_blast(struct script *s, struct iopmem_lease *l, char **a)
 		ret = iopmem_write(l, s->buf, s->memory, len, offset, &err);
 		if (ret < 0)
 			break;
+		if (s->tell_writes)
+			fprintf(stderr, "blast %" PRIu64 "\n", n + 1);
 	}
 	printf("ok writes=%" PRIu64 " error=%s %s\n", n,
 	       ret < 0 ? strerrorname_np((int)-ret) : "none", ret < 0 ? err.text : "");
