@@ -34,10 +34,20 @@ has_line() {
     [[ $(grep -c "$@" || true) -gt 0 ]]
 }
 
-# wait_for SECONDS WHAT COMMAND...: runs COMMAND until it succeeds; fails with WHAT after SECONDS.
-# IOPMEM_SLOW: how many times slower than usual all may be (a whole number).
+# guard [SECONDS]: after so long a wait counts as a hang: SECONDS, at least a minute, times IOPMEM_SLOW (a decimal factor of 1
+# or more, 1 if unset). What is waited for may take any time.
+guard() {
+    local seconds=${1:-60}
+    ((seconds >= 60)) || seconds=60
+    [[ ${IOPMEM_SLOW:-1} == 1 ]] ||
+        seconds=$(awk -v s="$seconds" -v f="$IOPMEM_SLOW" 'BEGIN { printf "%d", (f > 1 ? s * f : s) }')
+    echo "$seconds"
+}
+
+# wait_for SECONDS WHAT COMMAND...: runs COMMAND until it succeeds; fails with WHAT after that guard.
 wait_for() {
-    local seconds=$(($1 * ${IOPMEM_SLOW:-1})) what=$2 start=$SECONDS
+    local seconds what=$2 start=$SECONDS
+    seconds=$(guard "$1")
     shift 2
     until "$@"; do
         ((SECONDS - start < seconds)) || fail "waited ${seconds} s for: $what"
