@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../lib/task.h"
 #include "fabric/fabric.h"
 
 #define MIB (1UL << 20)

@@ -45,7 +45,7 @@ static void refused(struct fixture *f, struct fabric_peer *peer, enum fabric_op 
 
 	memset(mine, 0x11, len);
 	assert_int_equal(do_op(conn, op, mine, len, rkey, raddr), -EACCES);
-	assert_int_equal(fabric_poll(conn, &wc, 1, 5000), -ECONNRESET);
+	assert_int_equal(fabric_poll(conn, &wc, 1, guard_ms()), -ECONNRESET);
 	assert_int_equal(do_op(conn, op, mine, len, rkey, raddr), -ECONNRESET);
 	if (op == FABRIC_OP_READ)
 		assert_true(all_bytes(mine, len, 0x11));

@@ -155,7 +155,7 @@ static void disconnect_under_load(void **state)
 	pthread_join(thread, NULL);
 	assert_true(all_bytes(m.map, m.size, POISON));
 	/* An idle client notices without posting anything. */
-	assert_int_equal(fabric_poll(idle, &wc, 1, 10000), -ECONNRESET);
+	assert_int_equal(fabric_poll(idle, &wc, 1, guard_ms()), -ECONNRESET);
 	fabric_disconnect(l.conn);
 	fabric_disconnect(idle);
 	assert_int_equal(f->disconnected, 2);

@@ -53,7 +53,7 @@ static void await_fault(int fd)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct uffd_msg msg;
 
-	assert_int_equal(poll(&pfd, 1, 10000), 1);
+	assert_int_equal(poll(&pfd, 1, guard_ms()), 1);
 	assert_int_equal(read(fd, &msg, sizeof(msg)), sizeof(msg));
 	assert_int_equal(msg.event, UFFD_EVENT_PAGEFAULT);
 }
@@ -155,7 +155,7 @@ static void waits_for_copy(struct fixture *f, bool by_fd, bool disconnect)
 		release(fd, &m);
 	pthread_join(thread, NULL);
 	memset(m.map, 0xcc, m.size);
-	while (fabric_poll(conn, &wc, 1, 10000) != -ECONNRESET)
+	while (fabric_poll(conn, &wc, 1, guard_ms()) != -ECONNRESET)
 		;
 	assert_true(all_bytes(m.map, m.size, 0xcc));
 	fabric_buf_dereg(buf);

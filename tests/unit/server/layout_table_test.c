@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -279,7 +280,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(to_the_end),
 	};
 	const char *text = argc > 1 ? argv[1] : getenv("SEED");
-	unsigned int seed = text ? (unsigned int)strtoul(text, NULL, 10) : 20490;
+	unsigned int seed = text ? (unsigned int)strtoul(text, NULL, 10) :
+			    getenv("IOPMEM_LONG") ? (unsigned int)time(NULL) : 20490;
 
 	printf("SEED=%u\n", seed);
 	srandom(seed);
