@@ -3,6 +3,7 @@
  * The "xfs" backing through its operations table, on an XFS with DAX on an iopmem card:
  * test_backing_xfs MOUNTPOINT.  Exit status 77 when the path is none.
  */
+#include "../lib/task.h"
 #include "rig.h"
 
 #include <errno.h>
@@ -246,7 +247,21 @@ static int touch_and_truncate(int dir_fd, const char *name, int size)
 	return ftruncate(fd, size);
 }
 
-static void breaks(struct rig *rig, change_fn change, int arg, off_t size_after)
+/* The process must come to sleep in that function of the kernel, and not be done. */
+static void waits(pid_t pid, int done, const char *function)
+{
+	uint64_t until = task_now_ms() + (uint64_t)guard_ms();
+	char task[16];
+
+	snprintf(task, sizeof(task), "%d", (int)pid);
+	while (!task_sleeps_in(task, function)) {
+		if (rig_readable(done, 1) || task_now_ms() >= until)
+			fail_msg("does not wait in %s, but in:\n%s", function, task_says(task, "stack"));
+	}
+	assert_false(rig_readable(done, 100));
+}
+
+static void breaks(struct rig *rig, change_fn change, int arg, const char *where, off_t size_after)
 {
 	struct range range = RANGE(0, 8 * PAGE);
 	struct backing_extent ext[8];
@@ -262,16 +277,16 @@ static void breaks(struct rig *rig, change_fn change, int arg, off_t size_after)
 	assert_ok(rig, rig->ops->mem_get(rig->file, range, BACKING_RW, &src, &rig->err));
 	memset(src.addr, 'w', src.length);
 	pid = rig_changer(rig, "a", change, arg, &done);
-	assert_true(rig_break_within(rig, 1000));
+	assert_true(rig_break_within(rig, guard_ms()));
 	assert_ptr_equal(rig->broken_cookie, rig);
-	assert_false(rig_readable(done, 300));
+	waits(pid, done, where);
 	assert_int_equal(rig->ops->map(rig->file, range, BACKING_RW, ext, &n, &size, NULL),
 			 -EAGAIN);
 	rig->ops->mem_put(rig->file, &src);
 	assert_ok(rig, rig->ops->commit(rig->file, &range, 1, 6 * PAGE, &size, &rig->err));
-	assert_false(rig_readable(done, 0));
+	waits(pid, done, IN_LEASE_BREAK);
 	rig->ops->layout_close(rig->file);
-	assert_true(rig_readable(done, 5000));
+	assert_true(rig_readable(done, guard_ms()));
 	close(done);
 	assert_int_equal(rig_wait(pid), 0);
 	assert_int_equal(rig_size(rig, "a"), size_after);
@@ -283,19 +298,19 @@ static void breaks(struct rig *rig, change_fn change, int arg, off_t size_after)
 
 static void truncate_breaks(void **state)
 {
-	breaks(*state, truncate_it, PAGE, PAGE);
+	breaks(*state, truncate_it, PAGE, IN_LEASE_BREAK, PAGE);
 }
 
 static void write_breaks(void **state)
 {
-	breaks(*state, write_it, 'L', 6 * PAGE);
+	breaks(*state, write_it, 'L', IN_LEASE_BREAK, 6 * PAGE);
 	rig_expect(*state, "a", 0, 'L', 1);
 	rig_expect(*state, "a", 1, 'w', 6 * PAGE - 1);
 }
 
 static void touched_truncate_breaks(void **state)
 {
-	breaks(*state, touch_and_truncate, 0, 0);
+	breaks(*state, touch_and_truncate, 0, IN_LEASE_BREAK, 0);
 }
 
 static void one_layout_an_inode(void **state)
@@ -318,6 +333,7 @@ static void one_layout_an_inode(void **state)
 static void crash_leaves_no_orphan(void **state)
 {
 	struct rig *rig = *state;
+	uint64_t until;
 	pid_t pid;
 
 	rig_file(rig, "a", PAGE);
@@ -332,7 +348,8 @@ static void crash_leaves_no_orphan(void **state)
 		_exit(rig->ops->mem_get(rig->file, RANGE(0, PAGE), BACKING_RW, &src, NULL) ? 2 : 0);
 	}
 	assert_int_equal(rig_wait(pid), 0);
-	for (int i = 0; i < 100 && rig->ops->orphans(rig->exp); i++)
+	until = task_now_ms() + (uint64_t)guard_ms();
+	while (rig->ops->orphans(rig->exp) && task_now_ms() < until)
 		rig_readable(rig->pipe[0], 50);
 	assert_int_equal(rig->ops->orphans(rig->exp), 0);
 	layout(rig, "a");
