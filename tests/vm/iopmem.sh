@@ -39,6 +39,9 @@ server_serves() {
     grep -q serving "$server_log"
 }
 
+# Arguments of a server that is to fence nobody: deadlines beyond every guard.
+patient=(--lease-ms 3600000 --recall-ms 3600000)
+
 # server_up [ARGUMENT...]: iopmem-server on XFS and verbs, on every link.
 server_up() {
     : >"$server_log"
@@ -96,7 +99,7 @@ script_send() {
 # script_reply NAME [SECONDS]: prints the next answer.
 script_reply() {
     local line
-    read -r -t "${2:-60}" -u "${script_out[$1]}" line || fail "client $1 does not answer: $(cat "/lab/client-$1.$LAB_VM.err")"
+    read -r -t "$(guard "${2:-60}")" -u "${script_out[$1]}" line || fail "client $1 does not answer: $(cat "/lab/client-$1.$LAB_VM.err")"
     printf '%s\n' "$line"
 }
 
@@ -115,6 +118,11 @@ script_refused() {
     script_send "$1" "$3"
     reply=$(script_reply "$1" "${4:-60}")
     [[ $reply == "error $2"* ]] || fail "client $1: '$3' answered '$reply', expected error $2"
+}
+
+# script_writes NAME: how many writes of its "blast" are complete. The client was started with --tell-writes.
+script_writes() {
+    awk '/^blast / { n = $2 } END { print n + 0 }' "/lab/client-$1.$LAB_VM.err"
 }
 
 script_end() {
@@ -156,8 +164,9 @@ on_start() {
 
 # on_end CLIENT [SECONDS]: what the command printed; fails when the client has.
 on_end() {
-    local line
-    while read -r -t "${2:-120}" -u "${on_fd[$1]}" line; do
+    local line seconds
+    seconds=$(guard "${2:-120}")
+    while read -r -t "$seconds" -u "${on_fd[$1]}" line; do
         [[ $line != end-of-answer ]] || return 0
         printf '%s\n' "$line"
     done
@@ -197,6 +206,11 @@ obey() {
     exec 7>&- 8>&- 9<&-
 }
 
+# wrote CLIENT NAME N: has the blast of the scripted client NAME in client VM CLIENT completed N writes? For wait_for.
+wrote() {
+    (($(on "$1" "script_writes $2") >= $3))
+}
+
 obey_end() {
     local i
     for i in $(seq "$IOPMEM_CLIENTS"); do
@@ -215,9 +229,4 @@ log_since() {
 
 log_has() {
     log_since | has_line -- "$1"
-}
-
-# took_less MS "COMMAND MS" line of local_op
-took_less() {
-    awk -v max="$1" '{ if ($2 + 0 > max) { print "took " $2 " ms, more than " max > "/dev/stderr"; exit 1 } }' <<<"$2"
 }
