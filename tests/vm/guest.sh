@@ -19,6 +19,9 @@ else
         printf 'FAIL: %s\n' "$*" >&2
         kill -INT "$$"
     }
+    fail_late() {
+        fail "$@"
+    }
 fi
 
 # --- the other VMs ---------------------------------------------------------------------------------------------------
@@ -30,6 +33,7 @@ vm_check_others() {
         [[ $file != /lab/status.\* && $file != *.new && $file != "/lab/status.$LAB_VM" ]] || continue
         status=$(cat "$file")
         [[ $status != 77 ]] || skip "${file##*/status.} has skipped"
+        [[ $status != 124 ]] || fail_late "${file##*/status.} has failed (status $status)"
         [[ $status == 0 ]] || fail "${file##*/status.} has failed (status $status)"
     done
 }

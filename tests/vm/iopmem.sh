@@ -99,7 +99,7 @@ script_send() {
 # script_reply NAME [SECONDS]: prints the next answer.
 script_reply() {
     local line
-    read -r -t "$(guard "${2:-60}")" -u "${script_out[$1]}" line || fail "client $1 does not answer: $(cat "/lab/client-$1.$LAB_VM.err")"
+    read -r -t "$(guard "${2:-60}")" -u "${script_out[$1]}" line || fail_late "client $1 does not answer: $(cat "/lab/client-$1.$LAB_VM.err")"
     printf '%s\n' "$line"
 }
 

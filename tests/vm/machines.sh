@@ -11,20 +11,25 @@ vm_start() {
     boots[$vm]=$((${boots[$vm]:-0} + 1))
     qemu_args_of "$vm" "${boots[$vm]}"
     rm -f "$out/cut.$vm" "$out/work/status.$vm" "$sockets/$vm.qmp"
-    echo "--- iopmem-lab: boot ${boots[$vm]} of $vm" >>"$out/console.$vm.log"
-    printf '%q ' qemu-system-x86_64 "${qemu_args[@]}" >"$out/command.$vm"
+    echo "--- iopmem-lab: boot ${boots[$vm]} of $vm" >>"$base/console.$vm.log"
+    printf '%q ' qemu-system-x86_64 "${qemu_args[@]}" >"$base/command.$vm"
     if [[ $mode == shell && $vm == "$shell_vm" ]]; then
         # In the background, yet with the terminal as standard input.
         "${qemu[@]}" "${qemu_args[@]}" <&7 8>&- &
     else
-        "${qemu[@]}" "${qemu_args[@]}" </dev/null >>"$out/qemu.$vm.log" 2>&1 7<&- 8>&- &
+        "${qemu[@]}" "${qemu_args[@]}" </dev/null >>"$base/qemu.$vm.log" 2>&1 7<&- 8>&- &
     fi
     pids[$vm]=$!
-    echo "${pids[$vm]}" >"$out/pid.$vm"
+    echo "${pids[$vm]}" >"$base/pid.$vm"
 }
 
 listening() {
     [[ -S $1 ]]
+}
+
+# qemu_listens VM LINK
+qemu_listens() {
+    (wait_for 60 "QEMU of $1 listens (see $base/qemu.$1.log)" listening "$sockets/link$2") || exit "$EXIT_NOT_STARTED"
 }
 
 # The listening ends first; RESTARTS says which those are.
@@ -32,14 +37,27 @@ start_all() {
     local vm i
     [[ $RESTARTS == server ]] || vm_start server
     for ((i = 1; i <= CLIENTS; i++)); do
-        [[ $RESTARTS == server ]] || wait_for 20 "QEMU of the server listens" listening "$sockets/link$i"
+        [[ $RESTARTS == server ]] || qemu_listens server "$i"
         vm_start "client$i"
     done
     [[ $RESTARTS == server ]] || return 0
     for ((i = 1; i <= CLIENTS; i++)); do
-        wait_for 20 "QEMU of client$i listens (see $out/qemu.client$i.log)" listening "$sockets/link$i"
+        qemu_listens "client$i" "$i"
     done
     vm_start server
+}
+
+# Is a VM at its scenario? In a series it is there still when its script has ended.
+vm_busy() {
+    [[ -v "pids[$1]" ]] && { [[ -z $series ]] || [[ ! -s $out/work/status.$1 ]]; }
+}
+
+any_busy() {
+    local vm
+    for vm in "${vms[@]}"; do
+        ! vm_busy "$vm" || return 0
+    done
+    [[ -n $during ]]
 }
 
 # Notices VMs that have ended; serves `lab boot`. Returns 0 as long as anything runs.
@@ -49,7 +67,7 @@ poll_vms() {
         kill -0 "${pids[$vm]}" 2>/dev/null && continue
         wait "${pids[$vm]}" 2>/dev/null || true
         unset "pids[$vm]"
-        rm -f "$out/pid.$vm"
+        rm -f "$base/pid.$vm"
         [[ $mode == shell ]] || say "$vm has ended: $(vm_end_text "$vm")"
     done
     for vm in "${vms[@]}"; do
@@ -58,7 +76,7 @@ poll_vms() {
             rm -f "$out/boot.$vm"
         fi
     done
-    ((${#pids[@]} > 0)) || [[ -n $during ]]
+    any_busy
 }
 
 vm_end_text() {
@@ -75,7 +93,8 @@ vm_end_text() {
 any_failed() {
     local vm
     for vm in "${vms[@]}"; do
-        [[ -v "pids[$vm]" || -e $out/cut.$vm || -e $out/boot.$vm ]] && continue
+        vm_busy "$vm" && continue
+        [[ -e $out/cut.$vm || -e $out/boot.$vm ]] && continue
         case $(cat "$out/work/status.$vm" 2>/dev/null) in
         0 | 77) ;;
         *) return 0 ;;
@@ -94,7 +113,7 @@ stop_all() {
     for vm in "${!pids[@]}"; do
         kill -KILL "${pids[$vm]}" 2>/dev/null || true
         wait "${pids[$vm]}" 2>/dev/null || true
-        rm -f "$out/pid.$vm"
+        rm -f "$base/pid.$vm"
     done
     pids=()
     [[ -z $sockets ]] || rm -rf "$sockets"
@@ -105,12 +124,12 @@ stop_all() {
 # The verdict leaves out what follows the mark: it is no fault of the scenario's.
 ask_kernel() {
     local vm=$1 key title deadline
-    echo "--- iopmem-lab: $vm is asked what it is at" >>"$out/console.$vm.log"
+    echo "--- iopmem-lab: $vm is asked what it is at" >>"$base/console.$vm.log"
     while read -r key title; do
-        deadline=$((SECONDS + 15))
+        deadline=$((SECONDS + $(guard)))
         LAB_SOCKETS=$sockets cmd_qmp "$vm" '{"execute": "human-monitor-command", "arguments": {"command-line":
-            "sendkey alt-sysrq-'"$key"' 200"}}' >>"$out/qemu.$vm.log" 2>&1 || echo "QEMU does not answer" >>"$out/qemu.$vm.log"
-        until grep -q "sysrq: $title" "$out/console.$vm.log" || ((SECONDS >= deadline)); do
+            "sendkey alt-sysrq-'"$key"' 200"}}' >>"$base/qemu.$vm.log" 2>&1 || echo "QEMU does not answer" >>"$base/qemu.$vm.log"
+        until grep -q "sysrq: $title" "$base/console.$vm.log" || ((SECONDS >= deadline)); do
             sleep 0.5
         done
     done <<<$'l Show backtrace\nt Show State\nw Show Blocked'

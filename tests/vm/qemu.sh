@@ -27,7 +27,7 @@ qemu_network() {
 
 # The serial console: a log file; for the VM of `lab shell` the terminal, for the others of it a unix socket.
 qemu_console() {
-    local vm=$1 log=$out/console.$1.log
+    local vm=$1 log=$base/console.$1.log
     if [[ $mode != shell ]]; then
         qemu_args+=(-chardev "file,id=console,path=$log,append=on")
     elif [[ $vm == "$shell_vm" ]]; then
@@ -54,7 +54,7 @@ qemu_args_of() {
         -M q35 -accel "${LAB_ACCEL:-tcg,thread=multi}" -cpu max -smp "$smp" -m "$mem"
         -kernel "$vmlinuz" -initrd "$initrd" -append "$(qemu_append "$vm" "$boot")"
         -virtfs "local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap"
-        -virtfs "local,path=$out/work,mount_tag=lab,security_model=none,multidevs=remap"
+        -virtfs "local,path=$share,mount_tag=lab,security_model=none,multidevs=remap"
         -device virtio-rng-pci
         -qmp "unix:$sockets/$vm.qmp,server=on,wait=off")
     qemu_console "$vm"

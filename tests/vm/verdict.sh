@@ -44,6 +44,37 @@ verdict_died_booting() {
         END { exit !(panic && !ran) }' "$1"
 }
 
+# verdict_stuck OUT: prints what hangs for a reason of its own: tasks that are blocked in a kernel, recalls without an end.
+verdict_stuck() {
+    local out=$1 file
+    for file in "$out"/console.*.log; do
+        [[ ! -s $file ]] || awk -v vm="$(basename "$file" .log)" '
+            { sub(/\r$/, "") }
+            /^--- iopmem-lab: .* is asked / { asked = 1 }
+            asked && /sysrq: Show Blocked State/ { blocked = 1 }
+            blocked && /task:[^ ]+ +state:D/ { print vm ": blocked in the kernel: " substr($0, index($0, "task:")) }' "$file"
+    done
+    for file in "$out"/work/blocked.*; do
+        [[ ! -s $file ]] || sed "s/^/${file##*.}: blocked in the kernel: /" "$file"
+    done
+    [[ ! -s $out/work/server.log ]] || awk '
+        # "TIME LEVEL FILE: recalling [A, B) from client C (WHY)", "TIME LEVEL FILE: client C gave back ..." or "... is fenced ..."
+        { text = $0; sub(/^[^ ]+ +[a-z]+ +/, "", text) }
+        match(text, /: recalling \[.*\) from client [^ ]+/) {
+            file = substr(text, 1, RSTART - 1); client = substr(text, RSTART, RLENGTH); sub(/.* /, "", client)
+            out[file " " client] = text
+        }
+        match(text, /: client [^ ]+ (gave back|is fenced)/) {
+            file = substr(text, 1, RSTART - 1); client = substr(text, RSTART + 9); sub(/ .*/, "", client)
+            delete out[file " " client]
+        }
+        match(text, /^client [^ ]+: all its state is gone/) {
+            client = substr(text, 8); sub(/:.*/, "", client)
+            for (c in out) if (substr(c, length(c) - length(client)) == " " client) delete out[c]
+        }
+        END { for (c in out) print "recall outstanding: " out[c] }' "$out/work/server.log"
+}
+
 # verdict_vm OUT VM ALLOW: prints what is wrong with a VM; nothing when all is well. Status 77 (skipped) is well.
 verdict_vm() {
     local out=$1 vm=$2 allow=$3 status lines
