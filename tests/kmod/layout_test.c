@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,45 +25,6 @@
 #define TRIES		3
 
 static int number, failed, passed, skipped;
-
-/*
- * A MAP for which XFS needs more than a second recalls its own layout and says EAGAIN (kmod/map.c), also when all
- * that happened is that the machine stood still.  Such a case is run again: told by its exit status and by the
- * module's own word for it, in a trace of our own.  Whatever else fails has failed.
- */
-#define TRACE		"/sys/kernel/tracing/instances/layout_test"
-
-static void trace_write(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, text, strlen(text)) < 0)
-		perror(name);
-	close(fd);
-}
-
-static void trace_begin(void)
-{
-	mkdir(TRACE, 0700);
-	trace_write(TRACE "/events/iopmem/iopmem_break/enable", "1");
-	trace_write(TRACE "/trace", "");
-}
-
-static bool trace_end(void)
-{
-	FILE *f = fopen(TRACE "/trace", "r");
-	bool stuck = false;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f))
-		stuck |= strstr(line, ": extend stuck") != NULL;
-	if (f)
-		fclose(f);
-	rmdir(TRACE);
-	return stuck;
-}
 
 /* The wait status; -1 when it had to be killed. */
 static int run_once(const struct lt_case *c)
@@ -100,12 +60,10 @@ static void run_case(const struct lt_case *c)
 	int status, i;
 
 	for (i = 0; i < TRIES && again; i++) {
-		trace_begin();
 		status = run_once(c);
-		again = trace_end() && WIFEXITED(status) && WEXITSTATUS(status) == LT_RECALLED;
+		again = WIFEXITED(status) && WEXITSTATUS(status) == LT_RECALLED;
 		if (again)
-			printf("# %s: the machine stood still while XFS allocated, so the module recalled; once more\n",
-			       c->name);
+			printf("# %s: a MAP took so long that the module recalled its layout; once more\n", c->name);
 		if (again && !lt_wait_orphans(0, GUARD_MS))
 			break;
 	}

@@ -36,7 +36,10 @@ extern int lt_dev;		/* /dev/iopmem */
 #define CHECK_WAITS(pid, function) \
 	lt_check_waits(__FILE__, __LINE__, pid, function)
 
-/* Exit status of a case in which a layout was broken that nobody should have broken. */
+/*
+ * Exit status of a case that says nothing and is run again.  A MAP for which XFS needs a second or more recalls its own
+ * layout and fails with EAGAIN (kmod/map.c), also when all that happened is that the machine stood still.
+ */
 #define LT_RECALLED	3
 
 void lt_fail(const char *file, int line, const char *what) __attribute__((noreturn));
