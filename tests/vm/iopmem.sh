@@ -39,14 +39,14 @@ server_serves() {
     grep -q serving "$server_log"
 }
 
-# Arguments of a server that is to fence nobody: deadlines beyond every guard.
+# A server fences nobody for being slow: deadlines beyond every guard. A scenario that wants a fence says when.
 patient=(--lease-ms 3600000 --recall-ms 3600000)
 
-# server_up [ARGUMENT...]: iopmem-server on XFS and verbs, on every link.
+# server_up [ARGUMENT...]: iopmem-server on XFS and verbs, on every link. Later arguments win.
 server_up() {
     : >"$server_log"
     iopmem-server --export "pmem=$mnt,squash=none" --listen 0.0.0.0:20490 --fabric verbs \
-        --state-dir /var/lib/iopmem "$@" 2>>"$server_log" &
+        --state-dir /var/lib/iopmem "${patient[@]}" "$@" 2>>"$server_log" &
     server_pid=$!
     wait_for 60 "iopmem-server to serve" server_serves
 }
@@ -164,13 +164,16 @@ on_start() {
 
 # on_end CLIENT [SECONDS]: what the command printed; fails when the client has.
 on_end() {
-    local line seconds
+    local line seconds status
     seconds=$(guard "${2:-120}")
-    while read -r -t "$seconds" -u "${on_fd[$1]}" line; do
+    while :; do
+        status=0
+        read -r -t "$seconds" -u "${on_fd[$1]}" line || status=$?
+        ((status <= 128)) || fail_late "client $1 does not answer within $seconds s"
+        ((status == 0)) || fail "client $1 has failed: see its output"
         [[ $line != end-of-answer ]] || return 0
         printf '%s\n' "$line"
     done
-    fail "client $1 does not answer or has failed: see its output"
 }
 
 # on CLIENT COMMAND [SECONDS]

@@ -27,9 +27,19 @@ listening() {
     [[ -S $1 ]]
 }
 
+# A virtual machine that does not start ends the lab: in a series, all that is left of it.
+not_started() {
+    local left
+    for left in ${every[@]+"${every[@]}"}; do
+        mkdir -p "$base/$(basename "$left")"
+        [[ -e $base/$(basename "$left")/result ]] || echo "$EXIT_NOT_STARTED 0" >"$base/$(basename "$left")/result"
+    done
+    exit "$EXIT_NOT_STARTED"
+}
+
 # qemu_listens VM LINK
 qemu_listens() {
-    (wait_for 60 "QEMU of $1 listens (see $base/qemu.$1.log)" listening "$sockets/link$2") || exit "$EXIT_NOT_STARTED"
+    (wait_for 60 "QEMU of $1 listens (see $base/qemu.$1.log)" listening "$sockets/link$2") || not_started
 }
 
 # The listening ends first; RESTARTS says which those are.
@@ -121,16 +131,19 @@ stop_all() {
 }
 
 # ask_kernel VM: what each CPU runs, what all tasks wait for, and which are blocked, on its console (magic SysRq).
-# The verdict leaves out what follows the mark: it is no fault of the scenario's.
+# The verdict leaves out what follows the mark: it is no fault of the scenario's. Fails when the kernel does not answer.
 ask_kernel() {
     local vm=$1 key title deadline
+    local -A asked=()
     echo "--- iopmem-lab: $vm is asked what it is at" >>"$base/console.$vm.log"
     while read -r key title; do
         deadline=$((SECONDS + $(guard)))
         LAB_SOCKETS=$sockets cmd_qmp "$vm" '{"execute": "human-monitor-command", "arguments": {"command-line":
             "sendkey alt-sysrq-'"$key"' 200"}}' >>"$base/qemu.$vm.log" 2>&1 || echo "QEMU does not answer" >>"$base/qemu.$vm.log"
-        until grep -q "sysrq: $title" "$base/console.$vm.log" || ((SECONDS >= deadline)); do
+        asked[$key]=$((${asked[$key]:-0} + 1))
+        until (($(grep -c "sysrq: $title" "$base/console.$vm.log") >= asked[$key])); do
+            ((SECONDS < deadline)) || return 1
             sleep 0.5
         done
-    done <<<$'l Show backtrace\nt Show State\nw Show Blocked'
+    done <<<$'l Show backtrace\nt Show State\nw Show Blocked\nh HELP\nw Show Blocked\nh HELP' # HELP: all that was asked before is there
 }

@@ -23,11 +23,16 @@ series_machines() {
 }
 
 series_boot() {
+    local i
     rm -f "$root"/next.* "$root"/console.*.log
     step=0
+    for i in "${machines[@]}"; do
+        judged[$i]=0
+    done
     series_machines
     [[ -n $sockets ]] || sockets=$(mktemp -d /tmp/iopmem-lab.XXXXXX)
-    out=$root start_all
+    out=$root
+    start_all
 }
 
 # Did a kernel die before its first process ran?
@@ -42,10 +47,18 @@ series_died_booting() {
     return 1
 }
 
+series_ended() {
+    [[ -v "pids[$1]" && -s $out/work/status.$1 ]]
+}
+
+# Is the scenario's end on the console, behind what was judged before?
+series_log_ends() {
+    tail -c "+$((judged[$1] + 1))" "$root/console.$1.log" | has_line 'iopmem-lab: scenario ends on'
+}
+
 # The scenario, in machines that run or boot.
 series_scenario() {
     local vm
-    local -A from=()
     problems=() failing='' late='' bad='' killed='' name=''
     load_scenario
     out=$root/$name
@@ -53,7 +66,6 @@ series_scenario() {
     mkdir -p "$out/work"/{vm,barrier,message}
     for vm in "${vms[@]}"; do
         write_env "$vm" "$modules"
-        from[$vm]=$(stat -c %s "$root/console.$vm.log")
     done
     say "$name on kernel $kernel: ${vms[*]}; logs in $out"
     if [[ -f $scenario/host ]] && ! (host_script pre); then
@@ -72,13 +84,16 @@ series_scenario() {
         (host_script post) || problem 1 "host post: failed"
     fi
     for vm in "${vms[@]}"; do
-        tail -c "+$((${from[$vm]} + 1))" "$root/console.$vm.log" >"$out/console.$vm.log"
+        ! series_ended "$vm" || wait_for 60 "the kernel's log of $vm" series_log_ends "$vm"
+        tail -c "+$((judged[$vm] + 1))" "$root/console.$vm.log" >"$out/console.$vm.log"
+        judged[$vm]=$((judged[$vm] + $(stat -c %s "$out/console.$vm.log")))
     done
 }
 
 cmd_series() {
     local root modules step=0 worst=0 status started try
     local -a every machines problems=()
+    local -A judged=() # how far into each console's log
     mode=series series=1
     parse_args "$@"
     [[ -n $out ]] || fail "lab series: --out is missing"

@@ -50,9 +50,17 @@ verdict_stuck() {
     for file in "$out"/console.*.log; do
         [[ ! -s $file ]] || awk -v vm="$(basename "$file" .log)" '
             { sub(/\r$/, "") }
+            function judge() {
+                # A file of the host that is on its way is no hang; what hangs does so both times.
+                if (task != "" && !ordinary && seen[task]++ == 1) print vm ": blocked in the kernel: " task
+                task = ""; ordinary = 0
+            }
             /^--- iopmem-lab: .* is asked / { asked = 1 }
-            asked && /sysrq: Show Blocked State/ { blocked = 1 }
-            blocked && /task:[^ ]+ +state:D/ { print vm ": blocked in the kernel: " substr($0, index($0, "task:")) }' "$file"
+            /sysrq: / { judge(); blocked = asked && /Show Blocked State/ }
+            blocked && /task:[^ ]+ +state:/ { judge() }
+            blocked && /task:[^ ]+ +state:D/ { task = substr($0, index($0, "task:")) }
+            /p9_client_rpc/ { ordinary = 1 }
+            END { judge() }' "$file"
     done
     for file in "$out"/work/blocked.*; do
         [[ ! -s $file ]] || sed "s/^/${file##*.}: blocked in the kernel: /" "$file"
@@ -81,6 +89,8 @@ verdict_vm() {
     if [[ -s $out/work/status.$vm ]]; then
         status=$(cat "$out/work/status.$vm")
         [[ $status == 0 || $status == 77 ]] || echo "$vm: exit status $status"
+        # Without its start there would be nothing to judge.
+        grep -q 'iopmem-lab: scenario starts on' "$out/console.$vm.log" || echo "$vm: no kernel log of the scenario"
     elif [[ ! -e $out/cut.$vm ]]; then
         echo "$vm: ended without an exit status"
     fi
