@@ -13,7 +13,8 @@
 
 /* Between a fence that is due and the kernel taking the lease: time to carry it out. */
 #define FENCE_MARGIN_MS	2000
-#define PROBE_MS	2000
+/* The kernel has sent the signal before the open returns: only the thread's turn is waited for. */
+#define PROBE_S		60
 
 static int read_number(const char *path, long *value, struct iopmem_err *err)
 {
@@ -81,7 +82,7 @@ static bool wait_broken(struct backing_file *probe)
 	bool broken;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PROBE_MS / 1000;
+	until.tv_sec += PROBE_S;
 	pthread_mutex_lock(&exp->lock);
 	while (!probe->broken && !rc)
 		rc = pthread_cond_timedwait(&exp->changed, &exp->lock, &until);
@@ -111,7 +112,7 @@ static int probe_break(struct backing_file *probe, struct iopmem_err *err)
 			      attr->path);
 	} else if (!wait_broken(probe)) {
 		ret = err_msg(err, EOPNOTSUPP, "export '%s': no signal for a broken lease in"
-			      " '%s' within %d ms", attr->name, attr->path, PROBE_MS);
+			      " '%s' within %d s", attr->name, attr->path, PROBE_S);
 	}
 	dir_lease_drop(probe);
 	return ret;
