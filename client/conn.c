@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "client.h"
+
+#define CONNECT_TRIES 5		/* each with fresh device info */
 
 int conn_init(struct iopmem_client *client)
 {
@@ -129,7 +132,18 @@ static int make(struct iopmem_client *client, struct rpc_channel *ch,
 	return 0;
 }
 
-int conn_ensure(struct iopmem_client *client, struct rpc_channel *ch, struct iopmem_err *err)
+/*
+ * Device info grows old: the token is void once the server has ended this client (a process
+ * that was stopped for a lease) or has given out another, the port once it has restarted.
+ */
+static bool is_outdated(int ret)
+{
+	return ret == -EACCES || ret == -ECONNREFUSED || ret == -ECONNRESET || ret == -ETIMEDOUT;
+}
+
+/* Fetches device info, which identifies anew when that is needed, and connects with it. */
+static int connect_fresh(struct iopmem_client *client, struct rpc_channel *ch, bool *outdated,
+			 struct iopmem_err *err)
 {
 	struct conn *c = &client->conn;
 	iopmem_getdeviceinfo_args args = { .export_name = client->export_name };
@@ -138,16 +152,42 @@ int conn_ensure(struct iopmem_client *client, struct rpc_channel *ch, struct iop
 					  &args, &res, 0, SESSION_FRESH);
 	int ret;
 
+	*outdated = false;
+	ret = session_do(client, ch, &op, err, "export '%s'", client->export_name);
+	if (ret)
+		return ret;
+	c->generation = op.generation;
+	ret = make(client, ch, &res.iopmem_getdeviceinfo_res_u.ok, err);
+	*outdated = is_outdated(ret);
+	session_free(&op);
+	return ret;
+}
+
+int conn_ensure(struct iopmem_client *client, struct rpc_channel *ch, struct iopmem_err *err)
+{
+	struct conn *c = &client->conn;
+	uint64_t until = clock_ms() + client->timeout_ms;
+	struct backoff backoff = { 0 };
+	struct iopmem_err cause;
+	unsigned int tries = 0;
+	bool outdated;
+	int ret;
+
 	if (c->fc && !c->dead && c->generation == client->session.generation)
 		return 0;
 	if (c->fc)
 		disconnect(c);
-	ret = session_do(client, ch, &op, err, "export '%s'", client->export_name);
-	if (ret)
-		return ret;
-	c->generation = client->session.generation;
-	ret = make(client, ch, &res.iopmem_getdeviceinfo_res_u.ok, err);
-	session_free(&op);
+	for (;;) {
+		cause = (struct iopmem_err){ 0 };
+		ret = connect_fresh(client, ch, &outdated, &cause);
+		/* A refused token says that the server is there, however long it took to hear that. */
+		if (!outdated || ++tries == CONNECT_TRIES || client->closing ||
+		    (ret != -EACCES && clock_ms() >= until))
+			break;
+		backoff_sleep(&backoff);
+	}
+	if (ret && err && !err->code)
+		*err = cause;
 	return ret;
 }
 

@@ -8,6 +8,8 @@
 #include "client.h"
 #include "layout.h"
 
+#define OPEN_TRIES 5
+
 void file_stat_from_wire(const iopmem_attr *a, struct iopmem_stat *st)
 {
 	*st = (struct iopmem_stat){
@@ -160,20 +162,16 @@ static int wire_close(struct iopmem_file *f, struct iopmem_err *err)
 	return session_do(f->client, &f->client->main, &op, err, "close '%.250s'", f->path);
 }
 
-int iopmem_open(struct iopmem_client *client, const char *path, int flags,
-		mode_t mode, struct iopmem_file **file, struct iopmem_err *err)
+static int open_once(struct iopmem_client *client, const char *path, int flags, mode_t mode,
+		     struct iopmem_file **file, struct iopmem_err *err)
 {
-	int access = flags & O_ACCMODE, ret;
 	struct iopmem_file *f;
+	int ret;
 
-	if (!client || !path || !file || access == O_ACCMODE || strlen(path) > IOPMEM_PATH_MAX ||
-	    (flags & ~(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) ||
-	    ((flags & O_TRUNC) && access == O_RDONLY))
-		return err_msg(err, EINVAL, "open: invalid argument");
 	f = file_new(client, path);
 	if (!f)
 		return err_set(err, ENOMEM, "open '%.250s'", path);
-	f->writable = access != O_RDONLY;
+	f->writable = (flags & O_ACCMODE) != O_RDONLY;
 	ret = wire_open(f, flags, mode, err);
 	if (ret) {
 		free_file(f);
@@ -190,6 +188,27 @@ int iopmem_open(struct iopmem_client *client, const char *path, int flags,
 	}
 	*file = f;
 	return 0;
+}
+
+int iopmem_open(struct iopmem_client *client, const char *path, int flags,
+		mode_t mode, struct iopmem_file **file, struct iopmem_err *err)
+{
+	int access = flags & O_ACCMODE, ret;
+	unsigned int tries = 0;
+	struct iopmem_err cause;
+
+	if (!client || !path || !file || access == O_ACCMODE || strlen(path) > IOPMEM_PATH_MAX ||
+	    (flags & ~(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)) ||
+	    ((flags & O_TRUNC) && access == O_RDONLY))
+		return err_msg(err, EINVAL, "open: invalid argument");
+	/* Forgotten by the server between open and truncate: both depend on nothing older. */
+	do {
+		cause = (struct iopmem_err){ 0 };
+		ret = open_once(client, path, flags, mode, file, &cause);
+	} while (ret == -ESTALE && !(flags & O_EXCL) && ++tries < OPEN_TRIES);
+	if (ret && err && !err->code)
+		*err = cause;
+	return ret;
 }
 
 /* ---- closing ---- */
@@ -223,6 +242,23 @@ static int return_rest(struct iopmem_file *file, struct iopmem_err *err)
 	return ret;
 }
 
+/* Assumes: no lease is left, so nothing is lost with what the server has forgotten (-ESTALE). */
+static int close_rest(struct iopmem_file *file, struct iopmem_err *err)
+{
+	struct iopmem_err cause = { 0 };
+	int ret, ret2 = 0;
+
+	ret = return_rest(file, &cause);
+	if (!file->stale)
+		ret2 = wire_close(file, &cause);
+	ret = ret && ret != -ESTALE ? ret : ret2;
+	if (ret == -ESTALE)
+		return 0;
+	if (ret && !err->code)
+		*err = cause;
+	return ret;
+}
+
 int file_shutdown(struct iopmem_file *file, struct iopmem_err *err)
 {
 	struct iopmem_err scratch = { 0 };
@@ -235,11 +271,7 @@ int file_shutdown(struct iopmem_file *file, struct iopmem_err *err)
 		one = iopmem_return(l, err);
 		ret = ret ? ret : one;
 	}
-	one = return_rest(file, err);
-	ret = ret ? ret : one;
-	if (file->stale)	/* there is nothing to close */
-		return ret;
-	one = wire_close(file, err);
+	one = close_rest(file, err);
 	return ret ? ret : one;
 }
 

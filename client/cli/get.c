@@ -83,7 +83,52 @@ static int read_once(struct get *g, const struct window *w, struct iopmem_err *e
 	return iopmem_return(lease, err);
 }
 
-static int read_window(struct get *g, const struct window *w, struct iopmem_err *err)
+/* Opens the remote file, again when the server forgets it before it tells the size. */
+static int open_remote(struct get *g, struct iopmem_stat *st, struct iopmem_err *err)
+{
+	unsigned int tries = 0;
+	int ret;
+
+	for (;;) {
+		struct iopmem_err cause = { 0 };
+
+		ret = iopmem_open(g->remote.client, g->remote.url.path, O_RDONLY, 0, &g->file,
+				  &cause);
+		if (!ret) {
+			ret = iopmem_fstat(g->file, st, &cause);
+			if (!ret)
+				return 0;
+			iopmem_close(g->file, NULL);
+			g->file = NULL;
+		}
+		if (ret != -ESTALE || ++tries == RECALLS_MAX) {
+			*err = cause;
+			return ret;
+		}
+	}
+}
+
+/* The server has forgotten this client, or only the lease went: the file is open again. */
+static int reopen(struct get *g, uint64_t size, struct iopmem_err *err)
+{
+	struct iopmem_stat st;
+	int ret;
+
+	if (iopmem_fstat(g->file, &st, NULL) != -ESTALE)
+		return 0;
+	iopmem_close(g->file, NULL);
+	g->file = NULL;
+	ret = open_remote(g, &st, err);
+	if (ret || st.size >= size)
+		return ret;
+	err->code = ESTALE;
+	snprintf(err->text, sizeof(err->text), "'%.300s' was changed meanwhile",
+		 g->remote.url.path);
+	return -ESTALE;
+}
+
+static int read_window(struct get *g, const struct window *w, uint64_t size,
+		       struct iopmem_err *err)
 {
 	unsigned int tries = 0;
 	int ret;
@@ -97,6 +142,9 @@ static int read_window(struct get *g, const struct window *w, struct iopmem_err 
 				*err = cause;
 			return ret;
 		}
+		ret = reopen(g, size, err);
+		if (ret)
+			return ret;
 	}
 }
 
@@ -117,7 +165,7 @@ static int read_all(struct get *g, uint64_t size, uint64_t *bytes, struct iopmem
 		w->len = size - *bytes < WINDOW_BYTES ? (size_t)(size - *bytes) : WINDOW_BYTES;
 		end = !w->len;
 		if (!end)
-			ret = read_window(g, w, err);
+			ret = read_window(g, w, size, err);
 		if (!ret) {
 			*bytes += w->len;
 			window_filled(&g->ws);
@@ -161,12 +209,11 @@ static int get_remote(struct get *g, const char *url, int mode, uint64_t *bytes,
 	ret = remote_open(url, &g->remote, err);
 	if (ret)
 		return ret;
-	ret = iopmem_open(g->remote.client, g->remote.url.path, O_RDONLY, 0, &g->file, err);
+	ret = open_remote(g, &st, err);
 	if (ret)
 		goto disconnect;
-	ret = iopmem_fstat(g->file, &st, err);
-	if (!ret)	/* only now: a wrong URL leaves the local file alone */
-		ret = open_target(g, err);
+	/* only now: a wrong URL leaves the local file alone */
+	ret = open_target(g, err);
 	if (!ret)
 		ret = iopmem_buf_register(g->remote.client, g->ws.memory,
 					  (size_t)WINDOWS * WINDOW_BYTES, &g->buf, err);
@@ -175,7 +222,8 @@ static int get_remote(struct get *g, const char *url, int mode, uint64_t *bytes,
 		ret = read_all(g, st.size, bytes, err);
 		iopmem_buf_unregister(g->buf);
 	}
-	iopmem_close(g->file, NULL);
+	if (g->file)
+		iopmem_close(g->file, NULL);
 disconnect:
 	remote_close(&g->remote);
 	return ret;

@@ -86,6 +86,7 @@ static int write_once(struct put *p, const struct window *w, struct iopmem_err *
  */
 static int reopen(struct put *p, uint64_t committed, struct iopmem_err *err)
 {
+	struct iopmem_err cause = { 0 };
 	struct iopmem_file *again;
 	struct iopmem_stat st;
 	int ret;
@@ -97,9 +98,13 @@ static int reopen(struct put *p, uint64_t committed, struct iopmem_err *err)
 		return ret;
 	iopmem_close(p->file, NULL);
 	p->file = again;
-	ret = iopmem_fstat(p->file, &st, err);
-	if (ret)
+	ret = iopmem_fstat(p->file, &st, &cause);
+	if (ret == -ESTALE)
+		return 1;	/* forgotten again: the next attempt finds out */
+	if (ret) {
+		*err = cause;
 		return ret;
+	}
 	if (st.size >= committed)
 		return 1;
 	err->code = ESTALE;

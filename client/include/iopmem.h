@@ -126,7 +126,10 @@ int iopmem_readdir(struct iopmem_client *client, const char *path,
  */
 int iopmem_open(struct iopmem_client *client, const char *path, int flags,
 		mode_t mode, struct iopmem_file **file, struct iopmem_err *err);
-/* Commits and returns what is left, closes.  Frees @file even on error. */
+/*
+ * Commits and returns what is left, closes.  Frees @file even on error.  A file that the
+ * server has forgotten closes without error, unless something written was lost with it.
+ */
 int iopmem_close(struct iopmem_file *file, struct iopmem_err *err);
 int iopmem_fstat(struct iopmem_file *file, struct iopmem_stat *st,
 		 struct iopmem_err *err);
