@@ -254,7 +254,7 @@ static void no_space_on(struct rig *rig, bool (*mount_it)(struct rig *rig), size
 		_exit(tiny_export(rig, mount_it, fits));
 	rc = rig_wait(pid);
 	if (rc == 77) {
-		print_message("SKIP: cannot mount here\n");
+		print_message("SKIP: no_space: a file system cannot be mounted here\n");
 		skip();
 	}
 	assert_int_equal(rc, 0);

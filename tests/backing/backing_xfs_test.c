@@ -247,20 +247,6 @@ static int touch_and_truncate(int dir_fd, const char *name, int size)
 	return ftruncate(fd, size);
 }
 
-/* The process must come to sleep in that function of the kernel, and not be done. */
-static void waits(pid_t pid, int done, const char *function)
-{
-	uint64_t until = task_now_ms() + (uint64_t)guard_ms();
-	char task[16];
-
-	snprintf(task, sizeof(task), "%d", (int)pid);
-	while (!task_sleeps_in(task, function)) {
-		if (rig_readable(done, 1) || task_now_ms() >= until)
-			fail_msg("does not wait in %s, but in:\n%s", function, task_says(task, "stack"));
-	}
-	assert_false(rig_readable(done, 100));
-}
-
 static void breaks(struct rig *rig, change_fn change, int arg, const char *where, off_t size_after)
 {
 	struct range range = RANGE(0, 8 * PAGE);
@@ -277,16 +263,16 @@ static void breaks(struct rig *rig, change_fn change, int arg, const char *where
 	assert_ok(rig, rig->ops->mem_get(rig->file, range, BACKING_RW, &src, &rig->err));
 	memset(src.addr, 'w', src.length);
 	pid = rig_changer(rig, "a", change, arg, &done);
-	assert_true(rig_break_within(rig, guard_ms()));
+	assert_true(rig_await_break(rig));
 	assert_ptr_equal(rig->broken_cookie, rig);
-	waits(pid, done, where);
+	rig_assert_waiting(pid, done, where);
 	assert_int_equal(rig->ops->map(rig->file, range, BACKING_RW, ext, &n, &size, NULL),
 			 -EAGAIN);
 	rig->ops->mem_put(rig->file, &src);
 	assert_ok(rig, rig->ops->commit(rig->file, &range, 1, 6 * PAGE, &size, &rig->err));
-	waits(pid, done, IN_LEASE_BREAK);
+	rig_assert_waiting(pid, done, IN_LEASE_BREAK);
 	rig->ops->layout_close(rig->file);
-	assert_true(rig_readable(done, guard_ms()));
+	assert_true(rig_await_readable(done));
 	close(done);
 	assert_int_equal(rig_wait(pid), 0);
 	assert_int_equal(rig_size(rig, "a"), size_after);

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -188,6 +190,27 @@ bool rig_break_within(struct rig *rig, int ms)
 	return rig_readable(rig->pipe[0], ms) && read(rig->pipe[0], &b, 1) == 1;
 }
 
+bool rig_await_readable(int fd)
+{
+	return rig_readable(fd, guard_ms());
+}
+
+bool rig_await_break(struct rig *rig)
+{
+	return rig_break_within(rig, guard_ms());
+}
+
+void rig_assert_waiting(pid_t pid, int done, const char *function)
+{
+	uint64_t until = task_now_ms() + (uint64_t)guard_ms();
+
+	while (!task_sleeps_in(task_name(pid), function)) {
+		if (rig_readable(done, 1) || task_now_ms() >= until)
+			fail_msg("does not wait in %s, but in:\n%s", function, task_says(task_name(pid), "stack"));
+	}
+	assert_false(rig_readable(done, 0));
+}
+
 int rig_wait(pid_t pid)
 {
 	int status;
@@ -243,9 +266,10 @@ pid_t rig_sleeper(struct rig *rig, const char *name)
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
 	pid = fork();
 	if (!pid) {
-		char *argv[] = { (char *)"sleep", (char *)"60", NULL };
+		char *argv[] = { (char *)"sleep", (char *)"100000", NULL };
 		char *envp[] = { NULL };
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a test that dies takes it along */
 		close(ready[0]);
 		fexecve(fd, argv, envp);
 		_exit(1);

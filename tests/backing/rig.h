@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../lib/task.h"
 #include "backing.h"
 
 #define PAGE		4096UL
@@ -56,13 +57,17 @@ void rig_write(struct rig *rig, struct range range, int byte);	/* through its me
 
 /* Waits until on_break was called. */
 bool rig_break_within(struct rig *rig, int ms);
+bool rig_await_break(struct rig *rig);		/* with a hang guard */
 bool rig_readable(int fd, int ms);
+bool rig_await_readable(int fd);
 int rig_wait(pid_t pid);		/* exit status; 128 + signal */
 /* A process that changes @name; *@done becomes readable when @change has returned 0. */
 typedef int (*change_fn)(int dir_fd, const char *name, int arg);
 pid_t rig_changer(struct rig *rig, const char *name, change_fn change, int arg, int *done);
 /* The same: it opens @name. */
 pid_t rig_opener(struct rig *rig, const char *name, int flags, int *done);
+/* Such a process sleeps in the kernel, in a function of that name, and is not done. */
+void rig_assert_waiting(pid_t pid, int done, const char *where);
 /* A process that runs a program which is the file @name. */
 pid_t rig_sleeper(struct rig *rig, const char *name);
 /* Of the calling thread, for good. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -59,6 +60,13 @@ int do_op(struct fabric_conn *conn, enum fabric_op op, void *addr, uint32_t len,
 /* Takes exactly @n completions. */
 void take(struct fabric_conn *conn, struct fabric_wc *wc, int n);
 void wait_count(atomic_uint *counter, unsigned int value);
+
+/*
+ * The server's sockets give up by themselves: a hello that does not come, a peer that does
+ * not take what is sent.  Without that, who waits for a stalled peer waits for ever.
+ */
+extern atomic_bool sockets_are_patient;
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 
 extern const struct CMUnitTest tests_io[], tests_protect[], tests_revoke[], tests_tcp[],
 	tests_stuck[];

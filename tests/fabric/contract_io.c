@@ -54,8 +54,10 @@ static void bytes_by_fd(void **state)
 {
 	struct fixture *f = *state;
 
-	if (f->info.needs_addr)
-		return;
+	if (f->info.needs_addr) {
+		print_message("SKIP: bytes_by_fd: this provider registers addresses only\n");
+		skip();
+	}
 	model(f, true);
 }
 
@@ -193,7 +195,7 @@ static void caller_errors(void **state)
 	assert_int_equal(fabric_post(conn, FABRIC_OP_READ, buf, mine, (1U << 30) + 1, 1, 0, NULL),
 			 -EINVAL);
 	assert_int_equal(fabric_post(other, FABRIC_OP_READ, buf, mine, 64, 1, 0, NULL), -EINVAL);
-	assert_int_equal(fabric_poll(conn, &wc, 1, 10), 0);
+	assert_int_equal(fabric_poll(conn, &wc, 1, 0), 0);
 	fabric_buf_dereg(buf);
 	fabric_disconnect(conn);
 	fabric_disconnect(other);

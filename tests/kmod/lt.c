@@ -323,14 +323,6 @@ static bool reaped(pid_t pid, int ms, int *status)
 	}
 }
 
-static const char *task_name(pid_t pid)
-{
-	static char name[16];
-
-	snprintf(name, sizeof(name), "%d", (int)pid);
-	return name;
-}
-
 /* For a person: where a task is that should be elsewhere. */
 static void show(pid_t pid)
 {

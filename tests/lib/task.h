@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For tests that wait: for what a task does, never for a time.  /proc/PID/stack is root's.
+ * For tests that wait: for what a task does, never for a time.
  */
 #ifndef TESTS_LIB_TASK_H
 #define TESTS_LIB_TASK_H
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,17 +57,31 @@ static inline const char *task_says(const char *task, const char *name)
 	return text;
 }
 
-/* Does the task sleep inside of this function of the kernel? */
+/* The task of a process or thread, until the next call. */
+static inline const char *task_name(pid_t id)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "%d", (int)id);
+	return name;
+}
+
+/*
+ * Does the task sleep inside of a function of the kernel with @function in its name?  The kernel keeps the stack from
+ * who is not root, and perhaps the innermost function, too: then that it sleeps is as much as is known.
+ */
 static inline bool task_sleeps_in(const char *task, const char *function)
 {
-	char want[100];
-	const char *state;
+	const char *state = strrchr(task_says(task, "stat"), ')'), *where;
 
-	snprintf(want, sizeof(want), " %s+", function);
-	if (!strstr(task_says(task, "stack"), want))
+	if (!state || (state[2] != 'D' && state[2] != 'S'))
 		return false;
-	state = strrchr(task_says(task, "stat"), ')');
-	return state && (state[2] == 'D' || state[2] == 'S');
+	where = task_says(task, "stack");
+	if (!*where)
+		where = task_says(task, "wchan");
+	if (!*where || !strcmp(where, "0"))
+		return geteuid() != 0;
+	return strstr(where, function) != NULL;
 }
 
 #endif /* TESTS_LIB_TASK_H */
