@@ -5,13 +5,14 @@
 
 #include "peer.h"
 
-#define LEASE_MS 2000
+/* Shorter than a recall: it is the lease that ends what is below. */
+#define LEASE_MS 18000
 
 static struct rig rig;
 
 static int up(void **state)
 {
-	struct rig_opts o = { .lease_ms = LEASE_MS };
+	struct rig_opts o = { .lease_ms = LEASE_MS, .held = true };
 
 	(void)state;
 	rig_up(&rig, &o);
@@ -118,7 +119,7 @@ static void T17_reboot_with_calls_in_progress(void **state)
 	peer_up(&p, &rig, "owner");
 	lease_page(&holder, &open_id, &id, &seg);
 	assert_status(peer_open(&p, "f", 3, &mine), IOPMEM_OK);
-	peer_event_park(&p, 600);
+	peer_event_park(&p, LEASE_MS);
 	args = (iopmem_setsize_args){ peer_seq(&p, 1), mine, 2 * PAGE };
 	assert_int_equal(wire_send(&p.rpc, IOPMEM_PROC_SETSIZE,
 				   WIRE_XDR(xdr_iopmem_setsize_args), &args), 0);
@@ -177,20 +178,18 @@ static void T17_impostor(void **state)
 /* Somebody else's calls do not keep a silent client alive. */
 static void impostor_does_not_renew(void **state)
 {
-	uint64_t until = now_ms() + RIG_PATIENCE_MS;
 	struct peer p, impostor;
-	u_int status;
 
 	(void)state;
 	peer_up(&p, &rig, "owner");
 	peer_connect(&impostor, &rig, "impostor", PEER_UID + 1);
 	impostor.id = p.id;
-	do {
-		assert_true(now_ms() < until);
-		status = peer_renew(&impostor);
-		nap(20);
-	} while (status == IOPMEM_ACCESS);
-	assert_status(status, IOPMEM_STALE_CLIENTID);
+	rig_step(&rig, LEASE_MS / 2);
+	assert_status(peer_renew(&impostor), IOPMEM_ACCESS);
+	rig_step(&rig, LEASE_MS / 2 - 1);
+	assert_status(peer_renew(&impostor), IOPMEM_ACCESS);
+	rig_step(&rig, 2);
+	assert_status(peer_renew(&impostor), IOPMEM_STALE_CLIENTID);
 	peer_drop(&impostor);
 	peer_drop(&p);
 	rig_stop(&rig);
@@ -200,7 +199,6 @@ static void impostor_does_not_renew(void **state)
 static void T16_lease_expiry(void **state)
 {
 	iopmem_stateid open_id, id, other_id;
-	uint64_t renewed, granted;
 	struct peer p, other;
 	iopmem_segment seg;
 	struct reply r;
@@ -212,17 +210,20 @@ static void T16_lease_expiry(void **state)
 	lease_page(&p, &open_id, &id, &seg);
 	assert_status(peer_open(&other, "f", 3, &other_id), IOPMEM_OK);
 	/* a renewal counts from when it came, not from the beginning */
-	nap(LEASE_MS / 2);
-	renewed = now_ms();
+	rig_step(&rig, LEASE_MS / 2);
 	assert_status(peer_renew(&p), IOPMEM_OK);
-	while (peer_layoutget(&other, &other_id, IOPMEM_WIRE_RW, 0, PAGE, &r)) {
-		assert_true(r.status == IOPMEM_RECALLCONFLICT);
-		assert_true(now_ms() - renewed < RIG_PATIENCE_MS);
-		assert_status(peer_renew(&other), IOPMEM_OK);
-		nap(10);
-	}
-	granted = now_ms();
-	assert_true(granted - renewed >= LEASE_MS);
+	assert_status(peer_layoutget(&other, &other_id, IOPMEM_WIRE_RW, 0, PAGE, &r),
+		      IOPMEM_RECALLCONFLICT);
+	rig_step(&rig, LEASE_MS - 1);
+	assert_status(peer_renew(&other), IOPMEM_OK);
+	assert_int_equal(rig_logged(&rig, "ends (lease expired)"), 0);
+	assert_int_equal(peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'a', 16), 0);
+	assert_status(peer_layoutget(&other, &other_id, IOPMEM_WIRE_RW, 0, PAGE, &r),
+		      IOPMEM_RECALLCONFLICT);
+	rig_step(&rig, 2);
+	assert_int_equal(rig_logged(&rig, "ends (lease expired)"), 1);
+	assert_status(peer_layoutget(&other, &other_id, IOPMEM_WIRE_RW, 0, PAGE, &r), IOPMEM_OK);
+	assert_int_equal(rig_logged(&rig, "recall deadline passed"), 0);
 	assert_int_equal(peer_write(&other, r.seg[0].rkey, peer_raddr(&r.seg[0], 0), 'b', PAGE), 0);
 	/* one-sided traffic is no sign of life, and it no longer lands */
 	rc = peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'z', PAGE);
@@ -246,20 +247,45 @@ static void T16_lease_expiry(void **state)
 	assert_true(rig_bytes(&rig, "f", PAGE, 3 * PAGE, 'o'));
 }
 
+/* The same with the machine's own time: it may take longer, never less. */
+static void T16_expiry_in_real_time(void **state)
+{
+	struct rig_opts o = { .lease_ms = 1000 };
+	uint64_t start;
+	struct peer p;
+
+	(void)state;
+	rig_stop(&rig);
+	rig_start(&rig, &o);
+	peer_connect(&p, &rig, "silent", PEER_UID);
+	start = now_ms();
+	assert_status(peer_exchange_id(&p, 1), IOPMEM_OK);
+	rig_await_log(&rig, "lease expired");
+	assert_true(now_ms() - start >= 1000);
+	peer_drop(&p);
+	rig_stop(&rig);
+}
+
 /* A client whose only calls are EVENT_WAITs lives. */
 static void event_wait_keeps_the_lease(void **state)
 {
-	uint64_t until = now_ms() + 3 * LEASE_MS;
 	iopmem_stateid open_id, id;
+	iopmem_event_wait_res res;
 	iopmem_segment seg;
-	iopmem_event ev;
 	struct peer p;
+	int i;
 
 	(void)state;
 	peer_up(&p, &rig, "listener");
 	lease_page(&p, &open_id, &id, &seg);
-	while (now_ms() < until)
-		assert_false(peer_event(&p, &ev, LEASE_MS / 2));
+	for (i = 0; i < 10; i++) {
+		peer_event_park(&p, LEASE_MS / 3);
+		wire_await_taken(&p.events, &rig);
+		rig_step(&rig, LEASE_MS / 3 + 1);
+		assert_int_equal(peer_event_reply(&p, &res, RIG_PATIENCE_MS), 0);
+		assert_status(res.status, IOPMEM_OK);
+		assert_int_equal(res.iopmem_event_wait_res_u.ok.events.events_len, 0);
+	}
 	assert_int_equal(peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'b', 16), 0);
 	assert_status(peer_getattr(&p, &open_id, NULL), IOPMEM_OK);
 	peer_down(&p);
@@ -270,18 +296,22 @@ static void event_wait_keeps_the_lease(void **state)
 static void parked_event_wait_is_bounded(void **state)
 {
 	iopmem_event_wait_res res;
-	uint64_t start = now_ms();
 	struct peer p;
 
 	(void)state;
 	peer_up(&p, &rig, "parked");
 	peer_event_park(&p, 0xffffffff);
+	wire_await_taken(&p.events, &rig);
+	rig_step(&rig, LEASE_MS / 3 - 1);
+	assert_true(wire_is_quiet(&p.events));
+	rig_step(&rig, 2);
 	assert_int_equal(peer_event_reply(&p, &res, RIG_PATIENCE_MS), 0);
 	assert_status(res.status, IOPMEM_OK);
-	assert_true(now_ms() - start < LEASE_MS);
 	/* and then nothing: it expires */
-	rig_await_log(&rig, "lease expired");
-	assert_true(now_ms() - start >= LEASE_MS);
+	rig_step(&rig, LEASE_MS - 1);
+	assert_int_equal(rig_logged(&rig, "ends (lease expired)"), 0);
+	rig_step(&rig, 2);
+	assert_int_equal(rig_logged(&rig, "ends (lease expired)"), 1);
 	peer_drop(&p);
 	rig_stop(&rig);
 }
@@ -319,6 +349,7 @@ int main(int argc, char **argv)
 		T(T17_impostor),
 		T(impostor_does_not_renew),
 		T(T16_lease_expiry),
+		T(T16_expiry_in_real_time),
 		T(event_wait_keeps_the_lease),
 		T(parked_event_wait_is_bounded),
 		T(destroy_clientid),

@@ -12,7 +12,7 @@
 
 #include "peer.h"
 
-#define RECALL_MS 1500
+#define RECALL_MS 30000
 
 static struct rig rig;
 static struct peer a;
@@ -21,7 +21,7 @@ static iopmem_stateid a_open;
 /* "f" has four pages of 'o'. */
 static int up(void **state)
 {
-	struct rig_opts o = { .recall_ms = RECALL_MS };
+	struct rig_opts o = { .recall_ms = RECALL_MS, .held = true };
 
 	(void)state;
 	rig_up(&rig, &o);
@@ -80,7 +80,7 @@ static int local_result(struct local *l)
 {
 	char rc = -1;
 
-	if (!local_done(l, RIG_PATIENCE_MS)) {
+	if (!local_done(l, (int)RIG_PATIENCE_MS)) {
 		kill(l->pid, SIGKILL);
 		waitpid(l->pid, NULL, 0);
 		fail_msg("the local process still waits");
@@ -89,6 +89,13 @@ static int local_result(struct local *l)
 	close(l->fd);
 	waitpid(l->pid, NULL, 0);
 	return rc;
+}
+
+/* It waits in the kernel for the server's lease. */
+static void assert_waiting(const struct local *l)
+{
+	await(task_sleeps_in(task_name(l->pid), "break_lease") || local_done(l, 0));
+	assert_false(local_done(l, 0));
 }
 
 static int open_as(const char *path, int flags)
@@ -162,7 +169,6 @@ static void T3_local_access_waits_for_the_return(void **state)
 	iopmem_stateid id;
 	iopmem_event ev;
 	struct local l;
-	uint64_t start;
 	struct reply r;
 	size_t i;
 
@@ -175,22 +181,23 @@ static void T3_local_access_waits_for_the_return(void **state)
 		await(peer_layoutget(&a, &id, IOPMEM_WIRE_RW, 0, 4 * PAGE, &r) !=
 		      IOPMEM_RECALLCONFLICT);
 		assert_status(r.status, IOPMEM_OK);
-		start = now_ms();
 		l = local_start(acts[i].fn);
-		assert_true(peer_event(&a, &ev, 1000));
-		assert_true(now_ms() - start < 1000);
+		assert_true(peer_event(&a, &ev, RIG_PATIENCE_MS));
 		assert_int_equal(ev.type, IOPMEM_EVENT_RECALL);
 		assert_memory_equal(ev.stateid.other, id.other, sizeof(id.other));
 		assert_int_equal(ev.offset, 0);
 		assert_int_equal(ev.length, TO_END);
 		/* it waits, our key still works, nobody gets a new layout */
-		assert_false(local_done(&l, 100));
+		assert_waiting(&l);
 		assert_int_equal(rig_size(&rig, "f"), 4 * PAGE);
 		assert_int_equal(peer_write(&a, r.seg[0].rkey, peer_raddr(&r.seg[0], 0), 'a',
 					    PAGE), 0);
 		assert_status(peer_layoutget(&a, &a_open, IOPMEM_WIRE_READ, 8 * PAGE, PAGE, &r),
 			      IOPMEM_RECALLCONFLICT);
 		id.seqid = ev.stateid.seqid;
+		/* nor does it get through just before the deadline */
+		rig_step(&rig, RECALL_MS - 1);
+		assert_waiting(&l);
 		assert_status(peer_layoutreturn(&a, &id, 0, TO_END, &r), IOPMEM_OK);
 		assert_int_equal(local_result(&l), 0);
 		assert_int_equal(rig_size(&rig, "f"), acts[i].size);
@@ -218,7 +225,10 @@ static void T3_stat_and_rename_do_not_recall(void **state)
 	assert_int_equal(stat(from, &st), 0);
 	assert_int_equal(access(from, R_OK), 0);
 	assert_int_equal(rename(from, to), 0);
-	assert_false(peer_event(&a, &ev, 50));
+	/* whom a lease is in the way of waits for it: none did, and none was told of */
+	rig_rest(&rig);
+	assert_false(peer_event(&a, &ev, 0));
+	assert_int_equal(rig_logged(&rig, "recalling"), 0);
 	/* known by handle, not by path */
 	assert_int_equal(peer_write(&a, r.seg[0].rkey, peer_raddr(&r.seg[0], 0), 'a', PAGE), 0);
 	assert_status(peer_layoutreturn(&a, &id, 0, TO_END, &r), IOPMEM_OK);
@@ -231,7 +241,6 @@ static void T3_stat_and_rename_do_not_recall(void **state)
 static void T1_fence_before_local_write(void **state)
 {
 	iopmem_stateid id = a_open;
-	uint64_t start, landed = 0;
 	iopmem_segment seg;
 	struct local l;
 	struct reply r;
@@ -240,16 +249,15 @@ static void T1_fence_before_local_write(void **state)
 	(void)state;
 	assert_status(peer_layoutget(&a, &id, IOPMEM_WIRE_RW, 0, 4 * PAGE, &r), IOPMEM_OK);
 	seg = r.seg[0];
-	start = now_ms();
 	l = local_start(fill_locally);
-	do {
-		rc = peer_write(&a, seg.rkey, peer_raddr(&seg, 0), 'z', 4 * PAGE);
-		landed += !rc;
-		assert_true(now_ms() - start < RIG_PATIENCE_MS);
-	} while (!rc);
-	assert_int_equal(rc, -EACCES);
-	assert_true(landed > 0);
-	assert_true(now_ms() - start >= RECALL_MS);
+	rig_await_log(&rig, "recalling [");
+	rig_step(&rig, RECALL_MS - 1);
+	assert_waiting(&l);
+	for (rc = 0; rc < 50; rc++)
+		assert_int_equal(peer_write(&a, seg.rkey, peer_raddr(&seg, 0), 'z', 4 * PAGE), 0);
+	assert_int_equal(rig_logged(&rig, "fenced"), 0);
+	rig_step(&rig, 2);
+	assert_int_equal(rig_logged(&rig, "fenced"), 1);
 	assert_int_equal(local_result(&l), 0);
 	for (rc = 0; rc < 50; rc++)
 		assert_int_equal(peer_write(&a, seg.rkey, peer_raddr(&seg, 0), 'z', 4 * PAGE),
@@ -280,8 +288,10 @@ static void T11_committed_stays_uncommitted_is_trimmed(void **state)
 				    4 * PAGE), 0);
 	assert_status(peer_commit(&a, &id, 4 * PAGE, 2 * PAGE, 6 * PAGE, NULL), IOPMEM_OK);
 	l = local_start(open_rdonly);
-	assert_true(peer_event(&a, &ev, 1000));
+	assert_true(peer_event(&a, &ev, RIG_PATIENCE_MS));
+	assert_waiting(&l);
 	/* silent from here: the fence ends it */
+	rig_step(&rig, RECALL_MS + 1);
 	assert_int_equal(local_result(&l), 0);
 	assert_int_equal(rig_size(&rig, "f"), 6 * PAGE);
 	assert_true(rig_bytes(&rig, "f", 0, 4 * PAGE, 'o'));
@@ -306,7 +316,7 @@ static void T11_commit_on_recalled_return(void **state)
 	assert_int_equal(peer_write(&a, r.seg[0].rkey, peer_raddr(&r.seg[0], 4 * PAGE), 'a',
 				    2 * PAGE), 0);
 	l = local_start(open_wronly);
-	assert_true(peer_event(&a, &ev, 1000));
+	assert_true(peer_event(&a, &ev, RIG_PATIENCE_MS));
 	args = peer_return_args(&a, &ev.stateid, 0, TO_END);
 	args.commit = (iopmem_commit){ { 1, &range }, 5 * PAGE };
 	peer_layoutreturn_with(&a, &args, &r);
@@ -344,44 +354,104 @@ static void open_elsewhere(void **state)
 	rig_stop(&rig);
 }
 
-/* T4, seen from outside: opens hit grants at every moment; no key survives one. */
-static void T4_break_races_grant(void **state)
+/* A grant that has its lease and its blocks and no key yet: it goes on with open_gate(). */
+static void grant_to_the_gate(iopmem_layoutget_args *args)
 {
-	iopmem_stateid id;
-	struct local l;
+	*args = peer_get_args(&a, &a_open, IOPMEM_WIRE_RW, 0, 4 * PAGE);
+	rig_shut_gate(&rig);
+	assert_int_equal(wire_send(&a.rpc, IOPMEM_PROC_LAYOUTGET,
+				   WIRE_XDR(xdr_iopmem_layoutget_args), args), 0);
+	rig_await_gate(&rig);
+}
+
+static u_int grant_through_the_gate(const iopmem_layoutget_args *args, struct reply *r)
+{
+	rig_open_gate(&rig);
+	assert_int_equal(wire_recv(&a.rpc, NULL, NULL, RIG_PATIENCE_MS), 0);
+	peer_layoutget_with(&a, args, r);		/* the same answer, decoded */
+	return r->status;
+}
+
+static void forget_events(void)
+{
 	iopmem_event ev;
+
+	while (peer_event(&a, &ev, 0))
+		;
+}
+
+/* T4: the break is there while the grant has no key yet. */
+static void T4_break_inside_grant(void **state)
+{
+	iopmem_layoutget_args args;
+	iopmem_stateid id = a_open;
+	struct local l;
 	struct reply r;
-	int i, granted = 0, refused = 0;
 
 	(void)state;
-	for (i = 0; i < 150; i++) {
-		id = a_open;
+	grant_to_the_gate(&args);
+	l = local_start(fill_locally);
+	assert_waiting(&l);
+	assert_true(wire_is_quiet(&a.rpc));
+	assert_status(grant_through_the_gate(&args, &r), IOPMEM_RECALLCONFLICT);
+	/* nobody has to give anything back for it */
+	assert_int_equal(local_result(&l), 0);
+	rig_rest(&rig);
+	assert_status(peer_layoutget(&a, &id, IOPMEM_WIRE_RW, 0, PAGE, &r), IOPMEM_OK);
+	assert_int_equal(id.seqid, 1);
+	assert_status(peer_layoutreturn(&a, &id, 0, TO_END, &r), IOPMEM_OK);
+	peer_down(&a);
+	rig_stop(&rig);
+	assert_true(rig_bytes(&rig, "f", 0, 4 * PAGE, 'l'));
+}
+
+/* T4: opens hit grants at every moment from there on; no key survives one. */
+static void T4_break_races_grant(void **state)
+{
+	enum { OFTEN = 20, ROUNDS = 100 };
+	uint64_t until = now_ms() + 4 * RIG_PATIENCE_MS;
+	int round, inside = 0, behind = 0;
+	iopmem_layoutget_args args;
+	iopmem_stateid id;
+	iopmem_event ev;
+	struct local l;
+	struct reply r;
+
+	(void)state;
+	for (round = 0; round < ROUNDS || inside < OFTEN || behind < OFTEN; round++) {
+		if (now_ms() > until)
+			fail_msg("only %d breaks inside a grant, %d behind one", inside, behind);
+		rig_rest(&rig);
+		grant_to_the_gate(&args);
 		l = local_start(fill_locally);
-		nap((unsigned int)(i % 5));
-		peer_layoutget(&a, &id, IOPMEM_WIRE_RW, 0, 4 * PAGE, &r);
-		if (!r.status) {
+		usleep((unsigned int)(round % 20) * 200);
+		if (!grant_through_the_gate(&args, &r)) {
 			iopmem_segment seg = r.seg[0];
 
-			granted++;
 			assert_int_equal(peer_write(&a, seg.rkey, peer_raddr(&seg, 0), 'a',
 						    4 * PAGE), 0);
+			/* it waits for this */
+			assert_true(peer_event(&a, &ev, RIG_PATIENCE_MS));
+			assert_int_equal(ev.type, IOPMEM_EVENT_RECALL);
+			id = r.stateid;
+			id.seqid = ev.stateid.seqid;
 			assert_status(peer_layoutreturn(&a, &id, 0, TO_END, &r), IOPMEM_OK);
 			assert_int_equal(peer_write(&a, seg.rkey, peer_raddr(&seg, 0), 'z',
 						    4 * PAGE), -EACCES);
+			behind++;
 		} else {
-			refused++;
-			assert_true(r.status == IOPMEM_RECALLCONFLICT ||
-				    r.status == IOPMEM_LAYOUTTRYLATER ||
-				    r.status == IOPMEM_LAYOUTUNAVAILABLE);
+			assert_status(r.status, IOPMEM_RECALLCONFLICT);
+			inside++;
 		}
 		assert_int_equal(local_result(&l), 0);
-		while (peer_event(&a, &ev, 0))
-			;
+		rig_rest(&rig);
+		forget_events();
 	}
-	print_message("  %d granted, %d refused\n", granted, refused);
+	print_message("  %d breaks inside a grant, %d behind one\n", inside, behind);
 	assert_int_equal(rig_logged(&rig, "fenced"), 0);
 	peer_down(&a);
 	rig_stop(&rig);
+	assert_true(rig_bytes(&rig, "f", 0, 4 * PAGE, 'l'));
 }
 
 int main(int argc, char **argv)
@@ -394,6 +464,7 @@ int main(int argc, char **argv)
 		T(T11_committed_stays_uncommitted_is_trimmed),
 		T(T11_commit_on_recalled_return),
 		T(open_elsewhere),
+		T(T4_break_inside_grant),
 		T(T4_break_races_grant),
 	};
 

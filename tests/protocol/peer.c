@@ -337,8 +337,10 @@ void peer_event_park(struct peer *p, uint32_t timeout_ms)
 {
 	iopmem_event_wait_args args = { p->id, p->acked, timeout_ms };
 
-	if (p->events.fd < 0)
+	if (p->events.fd < 0) {
 		wire_open(&p->events, p->rig, p->rpc.uid);
+		assert_int_equal(wire_null(&p->events, RIG_PATIENCE_MS), 0);
+	}
 	assert_int_equal(wire_send(&p->events, IOPMEM_PROC_EVENT_WAIT,
 				  WIRE_XDR(xdr_iopmem_event_wait_args), &args), 0);
 }

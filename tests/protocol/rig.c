@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -107,9 +109,87 @@ static bool print_line(const char *line, void *arg)
 	return true;
 }
 
-static void run_server(const struct rig *rig, const struct rig_opts *o)
+/* ---- the server's time ---- */
+
+/* Sends it one line; false: it is not there any more. */
+static bool command(struct rig *rig, const char *line)
 {
-	char export[256], lease[16], recall[16], conns[16];
+	struct pollfd pfd = { .fd = rig->control, .events = POLLIN };
+	size_t have = 0, len = strlen(line);
+	char answer[3];
+	ssize_t n;
+
+	assert_true(rig->control > 0);
+	if (send(rig->control, line, len, MSG_NOSIGNAL) != (ssize_t)len)
+		return false;
+	while (have < sizeof(answer)) {
+		if (poll(&pfd, 1, (int)RIG_PATIENCE_MS) != 1) {
+			fail_msg("the server does not answer '%.*s': is it iopmem-server-timed?",
+				 (int)len - 1, line);
+		}
+		n = recv(rig->control, answer + have, sizeof(answer) - have, 0);
+		if (n <= 0)
+			return false;
+		have += (size_t)n;
+	}
+	assert_memory_equal(answer, "ok\n", 3);
+	return true;
+}
+
+void rig_hold(struct rig *rig)
+{
+	assert_true(command(rig, "hold\n"));
+	rig->held = true;
+}
+
+void rig_go(struct rig *rig)
+{
+	command(rig, "go\n");
+	rig->held = false;
+}
+
+/* A server that stops may be gone by the end of it. */
+void rig_step(struct rig *rig, uint64_t ms)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "step %llu\n", (unsigned long long)ms);
+	command(rig, line);
+}
+
+void rig_rest(struct rig *rig)
+{
+	assert_true(command(rig, "rest\n"));
+}
+
+void rig_shut_gate(struct rig *rig)
+{
+	assert_true(command(rig, "shut\n"));
+}
+
+void rig_await_gate(struct rig *rig)
+{
+	assert_true(command(rig, "stands\n"));
+}
+
+void rig_open_gate(struct rig *rig)
+{
+	assert_true(command(rig, "open\n"));
+}
+
+static void drop_control(struct rig *rig)
+{
+	if (rig->control > 0)
+		close(rig->control);
+	rig->control = 0;
+	rig->held = false;
+}
+
+/* ---- start and end ---- */
+
+static void run_server(const struct rig *rig, const struct rig_opts *o, int control)
+{
+	char export[256], lease[16], recall[16], conns[16], number[16];
 	const char *argv[20];
 	int n = 0, fd;
 
@@ -117,10 +197,13 @@ static void run_server(const struct rig *rig, const struct rig_opts *o)
 	fd = open(rig->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
 		_exit(126);
+	snprintf(number, sizeof(number), "%d", control);
+	if (fcntl(control, F_SETFD, 0) || setenv("IOPMEM_TEST_CONTROL", number, 1))
+		_exit(126);
 	snprintf(export, sizeof(export), "d=%s,backing=dir%s", rig->root,
 		 o && o->export_opts ? o->export_opts : "");
-	snprintf(lease, sizeof(lease), "%u", o && o->lease_ms ? o->lease_ms : 10000);
-	snprintf(recall, sizeof(recall), "%u", o && o->recall_ms ? o->recall_ms : 5000);
+	snprintf(lease, sizeof(lease), "%u", o && o->lease_ms ? o->lease_ms : 3600000);
+	snprintf(recall, sizeof(recall), "%u", o && o->recall_ms ? o->recall_ms : 30000);
 	argv[n++] = server_binary;
 	argv[n++] = "--export";
 	argv[n++] = export;
@@ -152,13 +235,18 @@ bool rig_alive(struct rig *rig)
 void rig_start(struct rig *rig, const struct rig_opts *o)
 {
 	uint64_t until = now_ms() + RIG_PATIENCE_MS;
+	int ends[2];
 
+	drop_control(rig);
 	rig->port = 0;
 	unlink(rig->log);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	rig->pid = fork();
 	assert_true(rig->pid >= 0);
 	if (!rig->pid)
-		run_server(rig, o);
+		run_server(rig, o, ends[1]);
+	close(ends[1]);
+	rig->control = ends[0];
 	while (each_line(rig, find_port, &rig->port), !rig->port) {
 		if (waitpid(rig->pid, NULL, WNOHANG) || now_ms() > until) {
 			each_line(rig, print_line, NULL);
@@ -166,6 +254,8 @@ void rig_start(struct rig *rig, const struct rig_opts *o)
 		}
 		nap(5);
 	}
+	if (o && o->held)
+		rig_hold(rig);
 }
 
 void rig_up(struct rig *rig, const struct rig_opts *o)
@@ -187,9 +277,9 @@ void rig_term(struct rig *rig)
 	assert_int_equal(kill(rig->pid, SIGTERM), 0);
 }
 
-void rig_await_exit(struct rig *rig, int limit_ms)
+void rig_await_exit(struct rig *rig)
 {
-	uint64_t until = now_ms() + (uint64_t)limit_ms;
+	uint64_t until = now_ms() + RIG_PATIENCE_MS;
 	bool bad = false;
 	int status;
 	pid_t rc;
@@ -197,11 +287,12 @@ void rig_await_exit(struct rig *rig, int limit_ms)
 	while (!(rc = waitpid(rig->pid, &status, WNOHANG))) {
 		if (now_ms() > until) {
 			each_line(rig, print_line, NULL);
-			fail_msg("iopmem-server did not exit within %d ms", limit_ms);
+			fail_msg("iopmem-server does not exit");
 		}
 		nap(5);
 	}
 	rig->pid = 0;
+	drop_control(rig);
 	each_line(rig, bad_line, &bad);
 	if (bad || status) {
 		each_line(rig, print_line, NULL);
@@ -212,8 +303,10 @@ void rig_await_exit(struct rig *rig, int limit_ms)
 
 void rig_stop(struct rig *rig)
 {
+	if (rig->held)
+		rig_go(rig);
 	rig_term(rig);
-	rig_await_exit(rig, RIG_PATIENCE_MS);
+	rig_await_exit(rig);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -232,6 +325,7 @@ void rig_down(struct rig *rig)
 		waitpid(rig->pid, NULL, 0);
 		rig->pid = 0;
 	}
+	drop_control(rig);
 	if (rig->dir[0])
 		nftw(rig->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -8,15 +8,18 @@
 
 #include "peer.h"
 
-/* Patience with clients that do not answer, and time to carry the rest out. */
-#define STOP_LIMIT_MS 8000
+/* SERVER_STOP_PATIENCE_MS: with clients that do not answer. */
+#define PATIENCE_MS 5000
 
 static struct rig rig;
+
+/* Time stands still: how long something may take is said by steps. */
+static const struct rig_opts held = { .held = true };
 
 static int up(void **state)
 {
 	(void)state;
-	rig_up(&rig, NULL);
+	rig_up(&rig, &held);
 	rig_fill(&rig, "f", 'o', 4 * PAGE);
 	return 0;
 }
@@ -38,6 +41,13 @@ static void lease(struct peer *p, uint64_t page, iopmem_stateid *id, iopmem_segm
 	assert_int_equal(peer_write(p, seg->rkey, peer_raddr(seg, page * PAGE), 'a', PAGE), 0);
 }
 
+/* SIGTERM has arrived. */
+static void term(void)
+{
+	rig_term(&rig);
+	rig_await_log(&rig, "stopping");
+}
+
 static void idle_server_stops_at_once(void **state)
 {
 	struct peer p, parked;
@@ -46,8 +56,9 @@ static void idle_server_stops_at_once(void **state)
 	peer_up(&p, &rig, "p");
 	peer_up(&parked, &rig, "parked");
 	peer_event_park(&parked, 3000);
-	rig_term(&rig);
-	rig_await_exit(&rig, 3000);
+	term();
+	rig_step(&rig, 1);		/* the next tick */
+	rig_await_exit(&rig);
 	peer_drop(&p);
 	peer_drop(&parked);
 }
@@ -67,8 +78,8 @@ static void clients_that_return_are_not_fenced(void **state)
 	assert_status(peer_open(&late, "f", 3, &none), IOPMEM_OK);
 	/* connections are made before: a server that stops accepts none */
 	assert_false(peer_event(&p, &ev, 0));
-	rig_term(&rig);
-	assert_true(peer_event(&p, &ev, 2000));
+	term();
+	assert_true(peer_event(&p, &ev, RIG_PATIENCE_MS));
 	assert_int_equal(ev.type, IOPMEM_EVENT_RECALL);
 	assert_memory_equal(ev.stateid.other, id.other, sizeof(id.other));
 	/* no new state from now on */
@@ -76,11 +87,14 @@ static void clients_that_return_are_not_fenced(void **state)
 	assert_int_not_equal(peer_open(&late, "f", 1, &none), 0);
 	assert_int_not_equal(peer_exchange_id(&late, 77), 0);
 	/* the key works until it is given back */
+	rig_step(&rig, PATIENCE_MS - 1);
+	assert_int_equal(rig_logged(&rig, "fenced"), 0);
 	assert_int_equal(peer_write(&p, seg.rkey, peer_raddr(&seg, 0), 'b', PAGE), 0);
 	id.seqid = ev.stateid.seqid;
 	assert_status(peer_layoutreturn(&p, &id, 0, TO_END, &r), IOPMEM_OK);
 	assert_false(r.present);
-	rig_await_exit(&rig, 3000);
+	rig_go(&rig);
+	rig_await_exit(&rig);
 	assert_int_equal(rig_logged(&rig, "fenced"), 0);
 	peer_drop(&p);
 	peer_drop(&late);
@@ -89,34 +103,34 @@ static void clients_that_return_are_not_fenced(void **state)
 
 static void silent_client_is_fenced(void **state)
 {
-	struct rig_opts o = { .recall_ms = 30000 };	/* that long it does not wait */
 	struct peer polite, silent;
 	iopmem_stateid id, sid;
 	iopmem_segment seg, sseg;
-	uint64_t start;
 	iopmem_event ev;
 	struct reply r;
 	int rc;
 
 	(void)state;
-	rig_stop(&rig);
-	rig_start(&rig, &o);
 	peer_up(&polite, &rig, "polite");
 	peer_up(&silent, &rig, "silent");
 	lease(&polite, 0, &id, &seg);
 	lease(&silent, 1, &sid, &sseg);
 	assert_false(peer_event(&polite, &ev, 0));
-	start = now_ms();
-	rig_term(&rig);
-	assert_true(peer_event(&polite, &ev, 2000));
+	term();
+	assert_true(peer_event(&polite, &ev, RIG_PATIENCE_MS));
+	assert_int_equal(ev.deadline_ms, PATIENCE_MS);	/* not the 30 s of a recall */
 	id.seqid = ev.stateid.seqid;
 	assert_status(peer_layoutreturn(&polite, &id, 0, TO_END, &r), IOPMEM_OK);
-	do {
-		rc = peer_write(&silent, sseg.rkey, peer_raddr(&sseg, PAGE), 'z', PAGE);
-	} while (!rc && now_ms() - start < STOP_LIMIT_MS);
-	assert_true(rc == -EACCES || rc == -ECONNRESET);
-	rig_await_exit(&rig, STOP_LIMIT_MS - (int)(now_ms() - start));
+	rig_step(&rig, PATIENCE_MS - 1);
+	assert_int_equal(rig_logged(&rig, "fenced"), 0);
+	assert_int_equal(peer_write(&silent, sseg.rkey, peer_raddr(&sseg, PAGE), 'b', PAGE), 0);
+	rig_step(&rig, 2);
 	assert_true(rig_logged(&rig, "fenced") > 0);
+	rc = peer_write(&silent, sseg.rkey, peer_raddr(&sseg, PAGE), 'z', PAGE);
+	assert_true(rc == -EACCES || rc == -ECONNRESET);
+	rig_go(&rig);
+	rig_await_exit(&rig);
+	assert_true(rig_bytes(&rig, "f", PAGE, PAGE, 'b'));
 	peer_drop(&polite);
 	peer_drop(&silent);
 }
@@ -131,10 +145,9 @@ static void second_signal_is_impatient(void **state)
 	(void)state;
 	peer_up(&p, &rig, "silent");
 	lease(&p, 0, &id, &seg);
+	term();
 	rig_term(&rig);
-	rig_await_log(&rig, "stopping");
-	rig_term(&rig);
-	rig_await_exit(&rig, 3000);
+	rig_await_exit(&rig);		/* and the clock has not moved */
 	peer_drop(&p);
 }
 
@@ -146,6 +159,7 @@ static void calls_in_progress_end(void **state)
 	iopmem_stateid id, mine;
 	iopmem_segment seg;
 	iopmem_event ev;
+	int i;
 
 	(void)state;
 	peer_up(&holder, &rig, "holder");
@@ -155,10 +169,14 @@ static void calls_in_progress_end(void **state)
 	args = (iopmem_setsize_args){ peer_seq(&p, 1), mine, PAGE };
 	assert_int_equal(wire_send(&p.rpc, IOPMEM_PROC_SETSIZE,
 				   WIRE_XDR(xdr_iopmem_setsize_args), &args), 0);
-	assert_true(peer_event(&holder, &ev, 2000));
+	assert_true(peer_event(&holder, &ev, RIG_PATIENCE_MS));
 	peer_event_park(&p, 3000);
-	rig_term(&rig);
-	rig_await_exit(&rig, STOP_LIMIT_MS);
+	wire_await_taken(&p.events, &rig);
+	term();
+	/* the recall has its own deadline, the stop is not bound to it; it looks every 20 ms */
+	for (i = 0; i <= PATIENCE_MS / 20; i++)
+		rig_step(&rig, 21);
+	rig_await_exit(&rig);
 	peer_drop(&p);
 	peer_drop(&holder);
 }

@@ -3,11 +3,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -227,6 +229,23 @@ int wire_null(struct wire *rpc, int timeout_ms)
 	int rc = wire_send(rpc, IOPMEM_PROC_NULL, NULL, NULL);
 
 	return rc ? rc : wire_recv(rpc, NULL, NULL, timeout_ms);
+}
+
+void wire_await_taken(const struct wire *rpc, struct rig *rig)
+{
+	int left;
+
+	await(!ioctl(rpc->fd, SIOCOUTQ, &left) && !left);
+	/* it is in the server's socket: the turn of the first answer reads it, the second is behind that */
+	rig_rest(rig);
+	rig_rest(rig);
+}
+
+bool wire_is_quiet(const struct wire *rpc)
+{
+	struct pollfd pfd = { .fd = rpc->fd, .events = POLLIN | POLLRDHUP };
+
+	return poll(&pfd, 1, 0) == 0;
 }
 
 void wire_await_close(struct wire *rpc)

@@ -45,6 +45,10 @@ size_t wire_recv_bytes(struct wire *rpc, char *buf, size_t size);
 int wire_call(struct wire *rpc, uint32_t proc, xdrproc_t xdr_args, const void *args,
 	     xdrproc_t xdr_res, void *res);
 int wire_null(struct wire *rpc, int timeout_ms);
+/* The server has read all that was sent.  Assumes: it has answered on this connection before. */
+void wire_await_taken(const struct wire *rpc, struct rig *rig);
+/* Nothing has come, not even the end.  Behind rig_rest() that is for sure. */
+bool wire_is_quiet(const struct wire *rpc);
 /* The server closes the connection within patience; replies before that are dropped. */
 void wire_await_close(struct wire *rpc);
 
