@@ -114,7 +114,8 @@ def records(sock):
 class Proxy:
     """Between a client and a server's RPC port.  With lose(n) every n-th reply of the server
     is swallowed and its connection cut: the call was executed, the client does not know.
-    before_reply(proc, hook): the next reply to that procedure is passed on after hook()."""
+    before_reply(proc, hook): the next reply to that procedure is passed on after hook(); with
+    done=True the next one that says that it was done."""
 
     def __init__(self, port):
         self.target = port
@@ -128,8 +129,18 @@ class Proxy:
     def lose(self, every):
         self.every = every
 
-    def before_reply(self, proc, hook):
-        self.hooks[proc] = hook
+    def before_reply(self, proc, hook, done=False):
+        self.hooks[proc] = hook, done
+
+    def _hook(self, data, procs):
+        """What is to be called before this record, if it is the reply that is waited for."""
+        proc = procs.get(struct.unpack(">I", data[4:8])[0])
+        hook, done = self.hooks.get(proc, (None, False))
+        # Behind the record's mark: the head of an accepted reply, and what all results begin with, the status.
+        if not hook or (done and struct.unpack(">I", data[28:32])[0]):
+            return None
+        del self.hooks[proc]
+        return hook
 
     def _accept(self):
         while True:
@@ -170,7 +181,7 @@ class Proxy:
                     self.lost += 1 if cut else 0
                 if cut:
                     break
-                hook = self.hooks.pop(procs.get(struct.unpack(">I", data[4:8])[0]), None) if begins else None
+                hook = self._hook(data, procs) if begins else None
                 if hook:
                     hook()
                 near.sendall(data)
