@@ -10,7 +10,7 @@
  *
  * No pins are offered where this cannot be.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/dax.h>
 #include <linux/kprobes.h>

@@ -9,7 +9,7 @@
  * worker waits there, with references of its own, and the server's thread
  * waits for the worker, killably.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/slab.h>
 

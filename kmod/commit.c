@@ -7,7 +7,7 @@
  * written blocks with whatever the card holds, so ranges are checked against
  * what MAP has handed out.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/slab.h>
 

@@ -2,7 +2,7 @@
 /*
  * The bound cards and who uses them.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 static DEFINE_SPINLOCK(iopmem_devs_lock);
 static LIST_HEAD(iopmem_devs);

@@ -10,7 +10,7 @@
  *
  * @zeroed is indexed by file byte; an entry only says yes.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #define IOPMEM_DELTA_MASK	(BIT_ULL(62) - 1)
 

@@ -3,7 +3,7 @@
  * The layout fd: mmap for memory registration, pread and pwrite for fabrics
  * that move bytes by CPU, poll for the recall.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/file.h>
 #include <linux/module.h>

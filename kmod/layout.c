@@ -12,10 +12,9 @@
  * are waited for by the map_blocks() call at the end of LAYOUT_OPEN, which
  * takes IOLOCK_EXCL.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/file.h>
-#include <linux/hashtable.h>
 #include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -27,137 +26,14 @@
 #define IOPMEM_REAP_MIN_MS	5
 #define IOPMEM_REAP_MAX_MS	500
 
-/*
- * All layouts by inode.  Looked up from lm_break's and the kprobe's context,
- * hence raw; who sleeps while walking takes iopmem_layouts_mutex, which every
- * change takes as well.
- */
-static DEFINE_HASHTABLE(iopmem_table, 10);
-static DEFINE_RAW_SPINLOCK(iopmem_table_lock);
-static DEFINE_MUTEX(iopmem_layouts_mutex);
-
 /* Not the call workqueue: a reaper must never queue behind what it releases. */
 static struct workqueue_struct *iopmem_reap_wq;
-
-static struct iopmem_layout *iopmem_table_find(const struct inode *inode)
-{
-	struct iopmem_layout *l;
-
-	hash_for_each_possible(iopmem_table, l, hash, (unsigned long)inode)
-		if (l->inode == inode)
-			return l;
-	return NULL;
-}
-
-static int iopmem_table_add(struct iopmem_layout *l)
-{
-	unsigned long flags;
-	int err = 0;
-
-	mutex_lock(&iopmem_layouts_mutex);
-	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
-	if (iopmem_table_find(l->inode))
-		err = -EBUSY;
-	else
-		hash_add(iopmem_table, &l->hash, (unsigned long)l->inode);
-	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
-	mutex_unlock(&iopmem_layouts_mutex);
-	return err;
-}
-
-static void iopmem_table_del(struct iopmem_layout *l)
-{
-	unsigned long flags;
-
-	mutex_lock(&iopmem_layouts_mutex);
-	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
-	hash_del(&l->hash);
-	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
-	mutex_unlock(&iopmem_layouts_mutex);
-}
-
-/* ---- breaking ------------------------------------------------------------- */
 
 static void iopmem_layout_notify(struct irq_work *work)
 {
 	struct iopmem_layout *l = container_of(work, struct iopmem_layout, notify);
 
 	wake_up_all(&l->wait);
-}
-
-/**
- * iopmem_layout_break - recall a layout
- * @l:	 the layout
- * @why: for the trace
- *
- * Any context but NMI, spinlocks held: sets a flag and wakes poll().
- */
-void iopmem_layout_break(struct iopmem_layout *l, enum iopmem_break why)
-{
-	if (test_and_set_bit(IOPMEM_BROKEN, &l->state))
-		return;
-	trace_iopmem_break(l->inode->i_ino, why);
-	irq_work_queue(&l->notify);
-}
-
-/**
- * iopmem_layout_break_inode - somebody looks for busy pages of a file
- * @inode: of the file, with or without a layout
- *
- * Our own extend is not a break: it looks for busy pages itself, beforehand.
- */
-void iopmem_layout_break_inode(struct inode *inode)
-{
-	struct iopmem_layout *l;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
-	l = iopmem_table_find(inode);
-	if (l && READ_ONCE(l->insider) != current)
-		iopmem_layout_break(l, IOPMEM_BREAK_BUSY_PAGE);
-	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
-}
-
-/**
- * iopmem_layout_revoke - a card goes away: recall and cut off its layouts
- * @dev: the card, no longer found by LAYOUT_OPEN
- *
- * User mappings are zapped and do not come back.  Pins stay until their owner
- * gives them up; iopmem_dev_drain() waits for that.
- */
-void iopmem_layout_revoke(struct iopmem_dev *dev)
-{
-	struct iopmem_layout *l;
-	int bucket;
-
-	mutex_lock(&iopmem_layouts_mutex);
-	hash_for_each(iopmem_table, bucket, l, hash) {
-		if (l->dev != dev)
-			continue;
-		/* Under map_lock, or a fault on the way would slip past. */
-		down_write(&l->map_lock);
-		set_bit(IOPMEM_REVOKED, &l->state);
-		up_write(&l->map_lock);
-		iopmem_layout_break(l, IOPMEM_BREAK_REMOVAL);
-		irq_work_queue(&l->notify);
-		if (l->mapping)
-			unmap_mapping_range(l->mapping, 0, 0, 1);
-	}
-	mutex_unlock(&iopmem_layouts_mutex);
-}
-
-/* ---- the fd's mapping ----------------------------------------------------- */
-
-void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m)
-{
-	mutex_lock(&iopmem_layouts_mutex);
-	l->mapping = m;
-	mutex_unlock(&iopmem_layouts_mutex);
-}
-
-void iopmem_layout_detach(struct iopmem_layout *l)
-{
-	iopmem_layout_attach(l, NULL);
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -344,7 +220,7 @@ static struct iopmem_layout *iopmem_layout_alloc(struct file *file,
 	mt_init(&l->maps);
 	mt_init(&l->zeroed);
 	INIT_DELAYED_WORK(&l->reap, iopmem_layout_reap);
-	INIT_DELAYED_WORK(&l->stuck, iopmem_map_stuck);
+	INIT_DELAYED_WORK(&l->stuck, iopmem_extend_stuck);
 	return l;
 }
 
@@ -400,29 +276,6 @@ int iopmem_layout_open(struct file *file, u32 *reason,
 err_dev:
 	iopmem_dev_put(dev);
 	return err;
-}
-
-/**
- * iopmem_layout_count - what is out
- * @dev:    only on this card, or NULL for all
- * @counts: result; mapped and pinned only with @dev
- */
-void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts)
-{
-	struct iopmem_layout *l;
-	int bucket;
-
-	memset(counts, 0, sizeof(*counts));
-	mutex_lock(&iopmem_layouts_mutex);
-	hash_for_each(iopmem_table, bucket, l, hash) {
-		if (dev && l->dev != dev)
-			continue;
-		counts->layouts++;
-		counts->orphans += test_bit(IOPMEM_ORPHAN, &l->state);
-		if (dev)
-			iopmem_extent_count(l, &counts->mapped, &counts->pinned);
-	}
-	mutex_unlock(&iopmem_layouts_mutex);
 }
 
 int iopmem_layout_init(void)

@@ -2,7 +2,7 @@
 /*
  * The FL_LAYOUT lease: how a file system says that it wants its blocks back.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/cred.h>
 #include <linux/sched/task.h>

@@ -2,7 +2,7 @@
 /*
  * Loading and unloading.
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/module.h>
 

@@ -2,7 +2,7 @@
 /*
  * /sys/bus/pci/devices/<function>/iopmem/
  */
-#include "iopmem.h"
+#include "layout.h"
 
 #include <linux/device.h>
 #include <linux/sysfs.h>

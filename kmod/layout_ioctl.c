@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ioctls of a layout fd.
+ */
+#include "layout.h"
+
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+/* More room than this for extents or ranges in one call is not used. */
+#define IOPMEM_MAX_EXTENTS	16384U
+
+/* A file range: aligned, not empty, within what an offset can say. */
+static bool iopmem_range_valid(u64 offset, u64 length)
+{
+	return PAGE_ALIGNED(offset) && PAGE_ALIGNED(length) && length &&
+	       offset <= MAX_LFS_FILESIZE && length <= MAX_LFS_FILESIZE - offset;
+}
+
+static long iopmem_ioc_map(struct iopmem_layout *l, void __user *arg)
+{
+	struct iopmem_call *call;
+	struct iopmem_map map;
+	u32 size;
+	int err;
+
+	err = iopmem_copy_in(&map, sizeof(map), arg, &size);
+	if (err)
+		return err;
+	if (map.flags || map.reserved || !map.nr_extents ||
+	    (map.iomode != IOPMEM_IOMODE_READ && map.iomode != IOPMEM_IOMODE_RW) ||
+	    !iopmem_range_valid(map.offset, map.length))
+		return -EINVAL;
+
+	call = iopmem_call_new(l, iopmem_map_run);
+	if (!call)
+		return -ENOMEM;
+	call->offset = map.offset;
+	call->length = map.length;
+	call->iomode = map.iomode;
+	call->max_extents = min3((u64)map.nr_extents, (u64)IOPMEM_MAX_EXTENTS,
+				 map.length >> PAGE_SHIFT);
+	call->extents = kvcalloc(call->max_extents, sizeof(*call->extents),
+				 GFP_KERNEL_ACCOUNT);
+	if (!call->extents) {
+		err = -ENOMEM;
+		goto out;
+	}
+	err = iopmem_call_wait(call);
+	if (err)
+		goto out;
+
+	map.nr_extents = call->nr_extents;
+	if (copy_to_user(u64_to_user_ptr(map.extents), call->extents,
+			 call->nr_extents * sizeof(*call->extents)))
+		err = -EFAULT;
+	else
+		err = iopmem_copy_out(arg, &map, sizeof(map));
+out:
+	iopmem_call_put(call);
+	return err;
+}
+
+/* Ascending and disjoint. */
+static bool iopmem_ranges_valid(const struct iopmem_range *r, u32 nr)
+{
+	u64 end = 0;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		if (!iopmem_range_valid(r[i].offset, r[i].length) ||
+		    r[i].offset < end)
+			return false;
+		end = r[i].offset + r[i].length;
+	}
+	return true;
+}
+
+static long iopmem_ioc_commit(struct iopmem_layout *l, void __user *arg)
+{
+	struct iopmem_commit commit;
+	struct iopmem_call *call;
+	u32 size;
+	int err;
+
+	err = iopmem_copy_in(&commit, sizeof(commit), arg, &size);
+	if (err)
+		return err;
+	if (commit.flags || commit.reserved || commit.new_size > MAX_LFS_FILESIZE)
+		return -EINVAL;
+	if (commit.nr_ranges > IOPMEM_MAX_EXTENTS)
+		return -E2BIG;
+
+	call = iopmem_call_new(l, iopmem_commit_run);
+	if (!call)
+		return -ENOMEM;
+	call->new_size = commit.new_size;
+	call->nr_ranges = commit.nr_ranges;
+	if (commit.nr_ranges) {
+		call->ranges = vmemdup_user(u64_to_user_ptr(commit.ranges),
+					    commit.nr_ranges *
+					    sizeof(*call->ranges));
+		if (IS_ERR(call->ranges)) {
+			err = PTR_ERR(call->ranges);
+			call->ranges = NULL;
+			goto out;
+		}
+	}
+	if (!iopmem_ranges_valid(call->ranges, call->nr_ranges)) {
+		err = -EINVAL;
+		goto out;
+	}
+	err = iopmem_call_wait(call);
+	if (err)
+		goto out;
+	commit.new_size = call->new_size;
+	err = iopmem_copy_out(arg, &commit, sizeof(commit));
+out:
+	iopmem_call_put(call);
+	return err;
+}
+
+/*
+ * Under map_lock no page comes back: a fault waits for it.  Zap first, then
+ * look for pins, so that none can appear between.
+ */
+static long iopmem_ioc_unmap(struct file *file, void __user *arg)
+{
+	struct iopmem_layout *l = file->private_data;
+	struct iopmem_unmap unmap;
+	u64 end;
+	u32 size;
+	int err;
+
+	err = iopmem_copy_in(&unmap, sizeof(unmap), arg, &size);
+	if (err)
+		return err;
+	if (unmap.flags || !iopmem_range_valid(unmap.offset, unmap.length))
+		return -EINVAL;
+	end = unmap.offset + unmap.length;
+
+	down_write(&l->map_lock);
+	unmap_mapping_range(file->f_mapping, unmap.offset, unmap.length, 1);
+	if (iopmem_extent_busy(l, unmap.offset, end))
+		err = -EBUSY;
+	else
+		iopmem_extent_erase(l, unmap.offset, end);
+	up_write(&l->map_lock);
+	return err;
+}
+
+long iopmem_layout_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *p = (void __user *)arg;
+
+	if (!iopmem_ioctl_ours(cmd))
+		return -ENOTTY;
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(IOPMEM_IOC_MAP):
+		return iopmem_ioc_map(file->private_data, p);
+	case _IOC_NR(IOPMEM_IOC_COMMIT):
+		return iopmem_ioc_commit(file->private_data, p);
+	case _IOC_NR(IOPMEM_IOC_UNMAP):
+		return iopmem_ioc_unmap(file, p);
+	default:
+		return -ENOTTY;
+	}
+}
