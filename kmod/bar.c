@@ -5,103 +5,84 @@
 #include "iopmem.h"
 
 #include <linux/delay.h>
-#include <linux/io.h>
-#include <linux/module.h>
 #include <linux/sizes.h>
-#include <linux/string.h>
 
-static char *bar_param;
-module_param_named(bar, bar_param, charp, 0444);
-MODULE_PARM_DESC(bar, "BAR to use per function, e.g. bar=0000:00:05.0=2,0000:00:06.0=4; else the largest prefetchable memory BAR");
-
-static char *coherent_param;
-module_param_named(coherent, coherent_param, charp, 0444);
-MODULE_PARM_DESC(coherent, "cards that need no write-combining: 1 (all) or a list of functions. Say so only of emulated or cache-coherent cards");
-
-/*
- * Finds a function in a list of BDF or BDF=VALUE separated by commas.
- * Return: what follows the name ("", ",..." or "=..."), or NULL.
- */
-static const char *iopmem_param_find(const char *list, struct pci_dev *pdev)
+/* The BAR that the administrator names, or -errno after a message. */
+static int iopmem_bar_named(struct pci_dev *pdev, int bar)
 {
-	const char *name = pci_name(pdev);
-	size_t len = strlen(name);
-
-	while (list && *list) {
-		if (!strncasecmp(list, name, len) &&
-		    (!list[len] || strchr(",=\n", list[len])))
-			return list + len;
-		list = strchr(list, ',');
-		if (list)
-			list++;
-	}
-	return NULL;
-}
-
-/**
- * iopmem_bar_declared_coherent - did the administrator say so on loading?
- * @pdev: the function
- */
-bool iopmem_bar_declared_coherent(struct pci_dev *pdev)
-{
-	return coherent_param && (!strcmp(coherent_param, "1") ||
-				  iopmem_param_find(coherent_param, pdev));
-}
-
-/**
- * iopmem_bar_select - which BAR holds the memory
- * @pdev: the function, enabled
- *
- * Return: its number, or -errno after a message.
- */
-int iopmem_bar_select(struct pci_dev *pdev)
-{
-	const char *value = iopmem_param_find(bar_param, pdev);
-	resource_size_t best = 0;
-	int i, bar = -ENODEV;
-
-	if (value) {
-		if (value[0] != '=' || value[1] < '0' || value[1] > '5' ||
-		    (value[2] && value[2] != ',')) {
-			pci_err(pdev, "parameter bar: want %s=<0..5>, got \"%s%s\"\n",
-				pci_name(pdev), pci_name(pdev), value);
-			return -EINVAL;
-		}
-		bar = value[1] - '0';
-		if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM) ||
-		    !pci_resource_len(pdev, bar)) {
-			pci_err(pdev, "parameter bar: BAR %d is no memory BAR\n", bar);
-			return -ENODEV;
-		}
-	} else {
-		for (i = 0; i < PCI_STD_NUM_BARS; i++) {
-			unsigned long flags = pci_resource_flags(pdev, i);
-
-			if (!(flags & IORESOURCE_MEM) ||
-			    !(flags & IORESOURCE_PREFETCH) ||
-			    pci_resource_len(pdev, i) <= best)
-				continue;
-			best = pci_resource_len(pdev, i);
-			bar = i;
-		}
-		if (bar < 0) {
-			pci_err(pdev, "no prefetchable memory BAR; name one with the parameter bar=%s=<n>\n",
-				pci_name(pdev));
-			return -ENODEV;
-		}
-	}
-	/* ZONE_DEVICE works in subsections of 2 MiB */
-	if (!IS_ALIGNED(pci_resource_start(pdev, bar), SZ_2M) ||
-	    !IS_ALIGNED(pci_resource_len(pdev, bar), SZ_2M)) {
-		pci_err(pdev, "BAR %d %pR: not a multiple of 2 MiB\n", bar,
-			&pdev->resource[bar]);
-		return -EINVAL;
+	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM) ||
+	    !pci_resource_len(pdev, bar)) {
+		pci_err(pdev, "parameter bar: BAR %d is no memory BAR\n", bar);
+		return -ENODEV;
 	}
 	return bar;
 }
 
+static int iopmem_bar_largest(struct pci_dev *pdev)
+{
+	resource_size_t best = 0;
+	int i, bar = -ENODEV;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		unsigned long flags = pci_resource_flags(pdev, i);
+
+		if (!(flags & IORESOURCE_MEM) || !(flags & IORESOURCE_PREFETCH) ||
+		    pci_resource_len(pdev, i) <= best)
+			continue;
+		best = pci_resource_len(pdev, i);
+		bar = i;
+	}
+	if (bar < 0)
+		pci_err(pdev, "no prefetchable memory BAR; name one with the parameter bar=%s=<n>\n",
+			pci_name(pdev));
+	return bar;
+}
+
+/* A function whose whole BAR is the memory. */
+static int iopmem_bar_whole(struct iopmem_dev *dev, int named)
+{
+	struct pci_dev *pdev = dev->pdev;
+	int bar;
+
+	bar = named >= 0 ? iopmem_bar_named(pdev, named) : iopmem_bar_largest(pdev);
+	if (bar < 0)
+		return bar;
+	if (pci_resource_flags(pdev, bar) & IORESOURCE_UNSET) {
+		pci_err(pdev, "BAR %d %pR: the platform has given it no address\n", bar,
+			&pdev->resource[bar]);
+		return -ENODEV;
+	}
+	/* ZONE_DEVICE works in subsections of 2 MiB */
+	if (!IS_ALIGNED(pci_resource_start(pdev, bar), SZ_2M) ||
+	    !IS_ALIGNED(pci_resource_len(pdev, bar), SZ_2M)) {
+		pci_err(pdev, "BAR %d %pR: begins or ends inside a 2 MiB page\n", bar,
+			&pdev->resource[bar]);
+		return -EINVAL;
+	}
+	dev->bar = bar;
+	dev->phys = pci_resource_start(pdev, bar);
+	dev->size = pci_resource_len(pdev, bar);
+	dev->why = named >= 0 ? "parameter bar" : "largest prefetchable";
+	return 0;
+}
+
+/**
+ * iopmem_bar_select - where the memory is
+ * @dev: the card, its function enabled
+ *
+ * Sets bar, phys, size and why.
+ *
+ * Return: 0, or -errno after a message.
+ */
+int iopmem_bar_select(struct iopmem_dev *dev)
+{
+	int named = iopmem_param_bar(dev->pdev);
+
+	return iopmem_bar_whole(dev, named);
+}
+
 static const struct dev_pagemap_ops iopmem_pagemap_ops = {
-	.memory_failure = iopmem_dax_memory_failure,
+	.memory_failure = iopmem_poison_failure,
 };
 
 /**
@@ -116,25 +97,16 @@ int iopmem_bar_map(struct iopmem_dev *dev)
 	struct device *d = &dev->pdev->dev;
 	int err;
 
-	dev->phys = pci_resource_start(dev->pdev, dev->bar);
-	dev->size = pci_resource_len(dev->pdev, dev->bar);
-
 	if (!devm_request_mem_region(d, dev->phys, dev->size, IOPMEM_NAME)) {
 		pci_err(dev->pdev, "BAR %d %pR is in use by another driver\n",
 			dev->bar, &dev->pdev->resource[dev->bar]);
 		return -EBUSY;
 	}
 
-	/*
-	 * Before the remap: afterwards set_memory_wc() conflicts with the type
-	 * that the remap reserved.  A coherent card may be cached.
-	 */
-	if (!dev->coherent) {
-		err = devm_arch_io_reserve_memtype_wc(d, dev->phys, dev->size);
-		if (err)
-			pci_warn(dev->pdev, "BAR %d: no write-combining (%d)\n",
-				 dev->bar, err);
-	}
+	dev->cache_user = iopmem_cache_default(dev->phys);
+	err = iopmem_cache_reserve(dev);
+	if (err)
+		return err;
 
 	dev->pgmap.type = MEMORY_DEVICE_FS_DAX;
 	dev->pgmap.range.start = dev->phys;
@@ -148,7 +120,9 @@ int iopmem_bar_map(struct iopmem_dev *dev)
 			dev->bar, PTR_ERR(dev->va));
 		return PTR_ERR(dev->va);
 	}
-	dev->cache = iopmem_bar_read_cache(dev->va);
+	dev->cache = iopmem_cache_of(dev->va);
+	if (!IOPMEM_FSDAX_USER_WB)
+		dev->cache_user = dev->cache;
 	return 0;
 }
 
@@ -161,7 +135,7 @@ int iopmem_bar_map(struct iopmem_dev *dev)
  */
 void iopmem_bar_wait_idle(struct iopmem_dev *dev)
 {
-	unsigned long report = jiffies + 30 * HZ;
+	unsigned long report = jiffies + IOPMEM_REPORT_FIRST;
 	struct page *page = pfn_to_page(PHYS_PFN(dev->phys));
 	u64 i, n = dev->size >> PAGE_SHIFT;
 
@@ -170,10 +144,30 @@ void iopmem_bar_wait_idle(struct iopmem_dev *dev)
 			if (time_after(jiffies, report)) {
 				pci_warn(dev->pdev, "removal waits for a pinned page at offset %#llx\n",
 					 i << PAGE_SHIFT);
-				report = jiffies + 30 * HZ;
+				report = jiffies + IOPMEM_REPORT_MAX;
 			}
 			msleep(20);
 		}
 		cond_resched();
 	}
+}
+
+/**
+ * iopmem_bar_in_file - does a file system keep a DAX entry for a page?
+ * @dev:    the card
+ * @offset: result: of the first such page
+ */
+bool iopmem_bar_in_file(struct iopmem_dev *dev, u64 *offset)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(dev->phys));
+	u64 i, n = dev->size >> PAGE_SHIFT;
+
+	for (i = 0; i < n; i++) {
+		if (READ_ONCE(page_folio(page + i)->mapping)) {
+			*offset = i << PAGE_SHIFT;
+			return true;
+		}
+		cond_resched();
+	}
+	return false;
 }

@@ -8,29 +8,41 @@
 #include <linux/highmem.h>
 #include <linux/module.h>
 
-static void iopmem_block_copy(struct iopmem_dev *dev, struct bio *bio)
+static int iopmem_block_copy(struct iopmem_dev *dev, struct bio *bio)
 {
 	bool write = bio_op(bio) == REQ_OP_WRITE;
 	struct bvec_iter iter;
 	struct bio_vec bvec;
+	int err;
 
 	bio_for_each_segment(bvec, bio, iter) {
 		u64 offset = (u64)iter.bi_sector << SECTOR_SHIFT;
 		void *mem = bvec_kmap_local(&bvec);
 
 		if (write)
-			iopmem_bar_write(dev, offset, mem, bvec.bv_len);
+			err = iopmem_bar_write(dev, offset, mem, bvec.bv_len);
 		else
-			iopmem_bar_read(dev, offset, mem, bvec.bv_len);
+			err = iopmem_bar_read(dev, offset, mem, bvec.bv_len);
 		kunmap_local(mem);
+		if (err)
+			return err;
 		if (!write)
 			flush_dcache_page(bvec.bv_page);
+		/* A bio has megabytes, and a read of uncached memory takes its time. */
+		cond_resched();
 	}
+	return 0;
 }
 
+/*
+ * DISCARD and WRITE_ZEROES are not offered.  The card has no spare blocks to be
+ * told about, and zeroes stored for one WRITE_ZEROES are the same stores as zero
+ * pages written, so neither would save anything.
+ */
 static void iopmem_submit_bio(struct bio *bio)
 {
 	struct iopmem_dev *dev = bio->bi_bdev->bd_disk->private_data;
+	bool account = blk_queue_io_stat(bio->bi_bdev->bd_disk->queue);
 	unsigned long start;
 	int err = 0;
 
@@ -42,11 +54,13 @@ static void iopmem_submit_bio(struct bio *bio)
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
 	case REQ_OP_WRITE:
-		start = bio_start_io_acct(bio);
-		iopmem_block_copy(dev, bio);
-		if (bio->bi_opf & REQ_FUA)
+		if (account)
+			start = bio_start_io_acct(bio);
+		err = iopmem_block_copy(dev, bio);
+		if (!err && bio->bi_opf & REQ_FUA)
 			err = iopmem_bar_flush(dev);
-		bio_end_io_acct(bio, start);
+		if (account)
+			bio_end_io_acct(bio, start);
 		break;
 	case REQ_OP_FLUSH:
 		err = iopmem_bar_flush(dev);

@@ -121,8 +121,11 @@ static int iopmem_commit_fill_gaps(struct iopmem_layout *l, u64 pos, u64 end)
 		if (err)
 			return err;
 		stop = min(stop, iomap.offset + iomap.length);
-		if (iomap.type == IOMAP_MAPPED)
-			iopmem_bar_zero(l->dev, iomap.addr + skip, stop - pos);
+		if (iomap.type == IOMAP_MAPPED) {
+			err = iopmem_bar_zero(l->dev, iomap.addr + skip, stop - pos);
+			if (err)
+				return err;
+		}
 		pos = stop;
 	}
 	return 0;
@@ -161,6 +164,9 @@ static int iopmem_commit_locked(struct iopmem_call *call, u64 old_size)
 
 	if (iopmem_layout_revoked(l))
 		return -ENODEV;
+	/* A commit without ranges still changes the file's times. */
+	if (!(l->file->f_mode & FMODE_WRITE))
+		return -EBADF;
 	if (grows && call->new_size > l->inode->i_sb->s_maxbytes)
 		return -EFBIG;
 	err = iopmem_commit_check(call, grows);

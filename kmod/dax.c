@@ -17,7 +17,17 @@ static long iopmem_dax_direct_access(struct dax_device *dax, pgoff_t pgoff,
 		*kaddr = dev->va + offset;
 	if (pfn)
 		*pfn = iopmem_pfn(dev->phys + offset);
-	return PHYS_PFN(dev->size - offset);
+	if (likely(mtree_empty(&dev->bad)))
+		return PHYS_PFN(dev->size - offset);
+
+	nr_pages = min_t(long, nr_pages, PHYS_PFN(dev->size - offset));
+	if (nr_pages > 0 && iopmem_poison_in(dev, offset, PFN_PHYS(nr_pages))) {
+		if (mode != DAX_RECOVERY_WRITE)
+			return IOPMEM_DAX_POISONED;
+		/* Page by page: good and bad ones change places quickly. */
+		return 1;
+	}
+	return nr_pages;
 }
 
 static int iopmem_dax_zero_page_range(struct dax_device *dax, pgoff_t pgoff,
@@ -28,25 +38,14 @@ static int iopmem_dax_zero_page_range(struct dax_device *dax, pgoff_t pgoff,
 
 	if (offset > dev->size || len > dev->size - offset)
 		return -ERANGE;
-	iopmem_bar_zero(dev, offset, len);
-	return 0;
+	return iopmem_bar_zero(dev, offset, len);
 }
 
-/* No recovery_write: direct_access never reports poison, so none can follow. */
 static const struct dax_operations iopmem_dax_ops = {
 	.direct_access = iopmem_dax_direct_access,
 	.zero_page_range = iopmem_dax_zero_page_range,
+	.recovery_write = iopmem_poison_recovery_write,
 };
-
-/* dev_pagemap_ops.memory_failure: tell the file system about bad pages. */
-int iopmem_dax_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
-			      unsigned long nr_pages, int mf_flags)
-{
-	struct iopmem_dev *dev = container_of(pgmap, struct iopmem_dev, pgmap);
-
-	return dax_holder_notify_failure(dev->dax, PFN_PHYS(pfn) - dev->phys,
-					 PFN_PHYS(nr_pages), mf_flags);
-}
 
 /**
  * iopmem_dax_add - make the DAX device
@@ -69,7 +68,7 @@ int iopmem_dax_add(struct iopmem_dev *dev)
 	set_dax_nocache(dev->dax);
 	set_dax_nomc(dev->dax);
 	/* Only a cached mapping has cache lines to write back. */
-	cached = dev->cache == IOPMEM_CACHE_WB || dev->cache == IOPMEM_CACHE_UNKNOWN;
+	cached = iopmem_cache_hides(dev->cache) || iopmem_cache_hides(dev->cache_user);
 	dax_write_cache(dev->dax, cached);
 	return 0;
 }

@@ -7,9 +7,6 @@
 static DEFINE_SPINLOCK(iopmem_devs_lock);
 static LIST_HEAD(iopmem_devs);
 
-/* How often remove() says what it is waiting for. */
-#define IOPMEM_DRAIN_REPORT	(30 * HZ)
-
 /**
  * iopmem_dev_add - make a card known to LAYOUT_OPEN
  * @dev: the card, complete
@@ -36,20 +33,28 @@ static bool iopmem_dev_idle(struct iopmem_dev *dev)
  * @dev: the card
  *
  * The struct pages of a BAR that something still DMAs into must not be freed,
- * and memunmap_pages() does not wait for pins.  So this waits, however long.
+ * and memunmap_pages() does not wait for pins.  So this waits, however long: remove()
+ * cannot fail, and giving up would leave remote rights without their blocks.
+ * The log names the holders; ending them ends the wait.  It is an idle wait, no
+ * hung task, and no signal ends it, because there is nothing to return to.
  */
 void iopmem_dev_drain(struct iopmem_dev *dev)
 {
+	unsigned long step = IOPMEM_REPORT_FIRST, left;
+
 	spin_lock(&iopmem_devs_lock);
 	dev->dead = true;
 	list_del_init(&dev->node);
 	spin_unlock(&iopmem_devs_lock);
 
 	iopmem_layout_revoke(dev);
-	while (!wait_event_timeout(dev->idle, iopmem_dev_idle(dev),
-				   IOPMEM_DRAIN_REPORT))
-		pci_warn(dev->pdev, "removal waits for %u layouts to be closed\n",
-			 READ_ONCE(dev->users));
+	for (;;) {
+		left = wait_event_idle_timeout(dev->idle, iopmem_dev_idle(dev), step);
+		if (left)
+			break;
+		iopmem_layout_report(dev);
+		step = min(2 * step, (unsigned long)IOPMEM_REPORT_MAX);
+	}
 }
 
 /**

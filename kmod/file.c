@@ -91,21 +91,24 @@ static ssize_t iopmem_copy(struct iopmem_layout *l, u64 pos, void *buf,
 {
 	struct iopmem_run run;
 	size_t n, done = 0;
+	int err = 0;
 
 	down_read(&l->map_lock);
 	while (done < len && !iopmem_layout_revoked(l) &&
 	       iopmem_extent_find(l, pos, &run) && (!write || run.rw)) {
 		n = min_t(u64, len - done, run.end - pos);
 		if (write)
-			iopmem_bar_write(l->dev, run.dev, buf + done, n);
+			err = iopmem_bar_write(l->dev, run.dev, buf + done, n);
 		else
-			iopmem_bar_read(l->dev, run.dev, buf + done, n);
+			err = iopmem_bar_read(l->dev, run.dev, buf + done, n);
+		if (err)
+			break;
 		done += n;
 		pos += n;
 	}
 	up_read(&l->map_lock);
 	if (len && !done)
-		return iopmem_layout_revoked(l) ? -ENODEV : -EFAULT;
+		return err ?: iopmem_layout_revoked(l) ? -ENODEV : -EFAULT;
 	return done;
 }
 

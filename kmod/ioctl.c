@@ -7,7 +7,6 @@
 #include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 /*
@@ -64,6 +63,8 @@ static long iopmem_ioc_get_info(void __user *arg)
 		.orphans = counts.orphans,
 		.module = IOPMEM_VERSION,
 	};
+	/* The MR is over the file's own mapping: nothing of ours is needed but EXTEND. */
+	info.caps = IOPMEM_CAP_ODP;
 	if (iopmem_can_pin())
 		info.caps |= IOPMEM_CAP_PIN | IOPMEM_CAP_BUSY_HOOK;
 	/* Told to a caller that is too old as well, for its message. */

@@ -30,12 +30,16 @@ enum iopmem_cache {
  * @node:	in iopmem_devs
  * @id:		the N of /dev/iopmemN
  * @bar:	number of the BAR in use
- * @phys:	bus address of the BAR as the CPU sees it
+ * @why:	why that one, for a message
+ * @phys:	address of the memory as the CPU sees it, in the BAR
  * @size:	bytes
- * @va:		kernel mapping of the whole BAR
+ * @va:		kernel mapping of all of it
+ * @cache_wanted: memory type that was asked for
  * @cache:	memory type of @va, read back from the page table
+ * @cache_user:	memory type of programs' mappings of files on the card
  * @coherent:	the administrator says that a write-back mapping is safe
  * @pgmap:	struct pages of the BAR
+ * @bad:	its pages with memory errors
  * @dax:	DAX device
  * @disk:	block device
  * @users:	layouts on this card, under iopmem_devs_lock
@@ -47,12 +51,16 @@ struct iopmem_dev {
 	struct list_head node;
 	int id;
 	int bar;
+	const char *why;
 	phys_addr_t phys;
 	u64 size;
 	void *va;
+	enum iopmem_cache cache_wanted;
 	enum iopmem_cache cache;
+	enum iopmem_cache cache_user;
 	bool coherent;
 	struct dev_pagemap pgmap;
+	struct maple_tree bad;
 	struct dax_device *dax;
 	struct gendisk *disk;
 	unsigned int users;
@@ -66,25 +74,56 @@ struct iopmem_dev *iopmem_dev_get(struct block_device *bdev);
 void iopmem_dev_put(struct iopmem_dev *dev);
 unsigned int iopmem_dev_count(void);
 
-/* ---- bar.c: which memory, and its pages ------------------------------------ */
+/* When remove() says what it is waiting for: first, then in doubling steps. */
+#define IOPMEM_REPORT_FIRST	(5 * HZ)
+#define IOPMEM_REPORT_MAX	(60 * HZ)
 
-int iopmem_bar_select(struct pci_dev *pdev);
-bool iopmem_bar_declared_coherent(struct pci_dev *pdev);
-int iopmem_bar_map(struct iopmem_dev *dev);
-void iopmem_bar_wait_idle(struct iopmem_dev *dev);
+/* ---- forget.c: file systems on a card that goes away ----------------------- */
+
+void iopmem_forget_sync(struct iopmem_dev *dev);
+void iopmem_forget(struct iopmem_dev *dev);
+
+/* ---- param.c: what the administrator says --------------------------------- */
+
+int iopmem_param_bar(struct pci_dev *pdev);
+bool iopmem_param_coherent(struct pci_dev *pdev);
+enum iopmem_cache iopmem_param_cache(struct pci_dev *pdev, bool coherent);
 
 /* ---- cache.c: memory types ------------------------------------------------ */
 
-const char *iopmem_bar_cache_name(enum iopmem_cache cache);
-bool iopmem_bar_safe(const struct iopmem_dev *dev);
-enum iopmem_cache iopmem_bar_read_cache(void *va);
+const char *iopmem_cache_name(enum iopmem_cache cache);
+bool iopmem_cache_hides(enum iopmem_cache cache);
+bool iopmem_cache_safe(const struct iopmem_dev *dev);
+enum iopmem_cache iopmem_cache_of(void *va);
+enum iopmem_cache iopmem_cache_default(phys_addr_t phys);
+int iopmem_cache_reserve(struct iopmem_dev *dev);
+
+/* ---- bar.c: which memory, and its pages ------------------------------------ */
+
+int iopmem_bar_select(struct iopmem_dev *dev);
+int iopmem_bar_map(struct iopmem_dev *dev);
+void iopmem_bar_wait_idle(struct iopmem_dev *dev);
+bool iopmem_bar_in_file(struct iopmem_dev *dev, u64 *offset);
+
+/* ---- poison.c: pages with memory errors ------------------------------------ */
+
+int iopmem_poison_init(struct iopmem_dev *dev);
+bool iopmem_poison_in(struct iopmem_dev *dev, u64 offset, u64 len);
+int iopmem_poison_heal(struct iopmem_dev *dev, u64 offset, u64 len);
+void iopmem_poison_forget(struct iopmem_dev *dev, u64 offset, u64 len);
+bool iopmem_poison_good(struct iopmem_dev *dev, u64 *offset);
+u64 iopmem_poison_bytes(struct iopmem_dev *dev);
+int iopmem_poison_failure(struct dev_pagemap *pgmap, unsigned long pfn,
+			  unsigned long nr_pages, int mf_flags);
+size_t iopmem_poison_recovery_write(struct dax_device *dax, pgoff_t pgoff, void *addr,
+				    size_t bytes, struct iov_iter *iter);
 
 /* ---- access.c: CPU accesses to it ------------------------------------------ */
 
-void iopmem_bar_read(struct iopmem_dev *dev, u64 offset, void *to, size_t len);
-void iopmem_bar_write(struct iopmem_dev *dev, u64 offset, const void *from,
-		      size_t len);
-void iopmem_bar_zero(struct iopmem_dev *dev, u64 offset, u64 len);
+int iopmem_bar_read(struct iopmem_dev *dev, u64 offset, void *to, size_t len);
+int iopmem_bar_write(struct iopmem_dev *dev, u64 offset, const void *from,
+		     size_t len);
+int iopmem_bar_zero(struct iopmem_dev *dev, u64 offset, u64 len);
 void iopmem_bar_writeback(struct iopmem_dev *dev, u64 offset, u64 len);
 int iopmem_bar_flush(struct iopmem_dev *dev);
 
@@ -98,7 +137,5 @@ int iopmem_block_add(struct iopmem_dev *dev);
 void iopmem_block_stop(struct iopmem_dev *dev);
 void iopmem_block_free(struct iopmem_dev *dev);
 int iopmem_dax_add(struct iopmem_dev *dev);
-int iopmem_dax_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
-			      unsigned long nr_pages, int mf_flags);
 
 #endif /* IOPMEM_H */

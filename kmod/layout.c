@@ -3,11 +3,11 @@
  * Layouts: one per inode, from LAYOUT_OPEN until the last pin is gone.
  *
  * A layout is ended by nobody but iopmem_layout_end(), when its fd is closed,
- * no call of it is on the way and no page of it is referenced.  Until then the
- * lease holds the file system off, and the file, the card and the module stay.
+ * no call of it is on the way and no page of it is referenced.  Until then the lease holds the file system off, and the file, the
+ * card and the module stay.
  *
  * While the lease is held the size of the file can change only by our own
- * COMMIT: every other operation that changes it breaks layouts first, under
+ * COMMIT and EXTEND: every other operation that changes it breaks layouts first, under
  * IOLOCK.  Operations that had passed that point before the lease was there
  * are waited for by the map_blocks() call at the end of LAYOUT_OPEN, which
  * takes IOLOCK_EXCL.
@@ -67,8 +67,7 @@ static bool iopmem_layout_realtime(struct file *file)
 	       (fa.fsx_xflags & FS_XFLAG_REALTIME);
 }
 
-/* LAYOUT_OPEN, in a worker. */
-static int iopmem_layout_open_run(struct iopmem_call *call)
+static int iopmem_layout_take(struct iopmem_call *call)
 {
 	struct iopmem_layout *l = call->layout;
 	struct iomap iomap;
@@ -131,16 +130,29 @@ err_table:
 	return err;
 }
 
+/* LAYOUT_OPEN, in a worker. */
+static int iopmem_layout_open_run(struct iopmem_call *call)
+{
+	struct iopmem_layout *l = call->layout;
+	int err = iopmem_layout_take(call);
+
+	trace_iopmem_open(l->inode->i_ino, l->file->f_mode & FMODE_WRITE,
+			  call->reason, err);
+	return err;
+}
+
 /**
  * iopmem_layout_free - forget a layout that is not (or no longer) in the table
  * @l: the layout; the card and the module may be gone on return
  */
 void iopmem_layout_free(struct iopmem_layout *l)
 {
+	cancel_delayed_work_sync(&l->asked);
 	irq_work_sync(&l->notify);
 	mtree_destroy(&l->maps);
 	mtree_destroy(&l->zeroed);
 	fput(l->file);
+	put_pid(l->owner);
 	iopmem_dev_put(l->dev);
 	kfree(l);
 	/*
@@ -151,8 +163,8 @@ void iopmem_layout_free(struct iopmem_layout *l)
 }
 
 /*
- * Ends a layout.  Assumes: no fd, no call, no busy page, and nobody else
- * ending it.
+ * Ends a layout.  Assumes: no fd, no call, no busy page, and nobody
+ * else ending it.
  */
 static void iopmem_layout_end(struct iopmem_layout *l)
 {
@@ -212,9 +224,13 @@ static struct iopmem_layout *iopmem_layout_alloc(struct file *file,
 	__module_get(THIS_MODULE);
 	l->dev = dev;
 	l->file = get_file(file);
+	l->owner = get_pid(task_tgid(current));
+	get_task_comm(l->comm, current->group_leader);
 	l->inode = file_inode(file);
 	init_waitqueue_head(&l->wait);
 	init_irq_work(&l->notify, iopmem_layout_notify);
+	mutex_init(&l->lease_lock);
+	INIT_DELAYED_WORK(&l->asked, iopmem_lease_asked);
 	mutex_init(&l->op_lock);
 	init_rwsem(&l->map_lock);
 	mt_init(&l->maps);
@@ -246,7 +262,7 @@ int iopmem_layout_open(struct file *file, u32 *reason,
 		*reason = IOPMEM_REFUSED_SHUTDOWN;
 		return -EOPNOTSUPP;
 	}
-	if (!iopmem_bar_safe(dev)) {
+	if (!iopmem_cache_safe(dev)) {
 		*reason = IOPMEM_REFUSED_WRITEBACK;
 		err = -EOPNOTSUPP;
 		goto err_dev;

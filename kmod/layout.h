@@ -33,6 +33,8 @@ enum {
  * struct iopmem_layout - the right to touch the blocks of a file
  * @dev:	the card, holds a use of it
  * @file:	the file; the lease sits on it
+ * @owner:	who opened it, for messages
+ * @comm:	its name
  * @inode:	of @file; the key in the table
  * @mapping:	of the layout fd, NULL when there is none; under
  *		iopmem_layouts_mutex
@@ -41,6 +43,9 @@ enum {
  * @wait:	poll() of the layout fd
  * @notify:	wakes @wait; breaks come with spinlocks held
  * @insider:	the worker whose own break_layout() passes this lease
+ * @lease_lock:	@lease; never held together with another lock
+ * @lease:	on the file
+ * @asked:	runs after somebody has asked the lease for conflicts (lease.c)
  * @op_lock:	one MAP or COMMIT at a time; taken by workers only
  * @map_lock:	@maps
  * @maps:	file page -> device page and right (extent.c)
@@ -54,6 +59,8 @@ enum {
 struct iopmem_layout {
 	struct iopmem_dev *dev;
 	struct file *file;
+	struct pid *owner;
+	char comm[TASK_COMM_LEN];
 	struct inode *inode;
 	struct address_space *mapping;
 	unsigned long state;
@@ -61,6 +68,9 @@ struct iopmem_layout {
 	wait_queue_head_t wait;
 	struct irq_work notify;
 	struct task_struct *insider;
+	struct mutex lease_lock;	/* lease */
+	struct file_lease *lease;
+	struct delayed_work asked;
 	struct mutex op_lock;	/* MAP against COMMIT; and zeroed */
 	struct rw_semaphore map_lock;
 	struct maple_tree maps;
@@ -78,6 +88,7 @@ enum iopmem_break {
 	IOPMEM_BREAK_STUCK,	/* our own extend seems to wait for pins */
 	IOPMEM_BREAK_MOVED,	/* blocks changed under a mapped range */
 	IOPMEM_BREAK_REMOVAL,	/* the card goes away */
+	IOPMEM_BREAK_WAITER,	/* somebody waits for the lease, unasked */
 };
 
 struct iopmem_counts {
@@ -101,6 +112,7 @@ void iopmem_table_del(struct iopmem_layout *l);
 void iopmem_layout_break(struct iopmem_layout *l, enum iopmem_break why);
 void iopmem_layout_break_inode(struct inode *inode);
 void iopmem_layout_revoke(struct iopmem_dev *dev);
+void iopmem_layout_report(struct iopmem_dev *dev);
 void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m);
 void iopmem_layout_detach(struct iopmem_layout *l);
 void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts);
@@ -122,6 +134,7 @@ void iopmem_lease_exit(void);
 int iopmem_lease_take(struct iopmem_layout *l);
 void iopmem_lease_drop(struct iopmem_layout *l);
 int iopmem_lease_break_others(struct iopmem_layout *l);
+void iopmem_lease_asked(struct work_struct *work);
 
 /* ---- extent.c: what a layout has mapped ----------------------------------- */
 
@@ -163,15 +176,15 @@ void iopmem_zeroed_forget_below(struct iopmem_layout *l, u64 size);
  * @ret:	0 or -errno
  * @owns_layout: LAYOUT_OPEN, and nobody has taken the layout yet
  * @reason:	LAYOUT_OPEN: IOPMEM_REFUSED_*
- * @offset:	MAP: first byte
- * @length:	MAP: bytes
+ * @offset:	MAP, EXTEND: first byte
+ * @length:	MAP, EXTEND: bytes
  * @iomode:	MAP: IOPMEM_IOMODE_*
  * @extents:	MAP: results, room for @max_extents
  * @max_extents: MAP: room
  * @nr_extents:	MAP: results
  * @ranges:	COMMIT: the caller's ranges
  * @nr_ranges:	COMMIT: how many
- * @new_size:	COMMIT: wanted size or 0; then the size reached
+ * @new_size:	TRIM: wanted size; COMMIT: wanted size or 0; then the size reached
  *
  * The call owns all its memory: a killed waiter leaves at once and the worker
  * finishes alone.
@@ -203,13 +216,16 @@ struct iopmem_call *iopmem_call_new(struct iopmem_layout *l,
 int iopmem_call_wait(struct iopmem_call *call);
 void iopmem_call_put(struct iopmem_call *call);
 
-/* ---- map.c, extend.c, commit.c: the operations ----------------------------- */
+/* ---- map.c, extend.c, commit.c, unmap.c: the operations ---------------------- */
 
 int iopmem_map_run(struct iopmem_call *call);
+int iopmem_unmap(struct file *file, u64 start, u64 end);
 int iopmem_map_lookup(struct iopmem_layout *l, u64 pos, u64 end, bool write,
 		      struct iomap *iomap);
 bool iopmem_map_arbitrated(struct iopmem_layout *l);
-int iopmem_extend(struct iopmem_layout *l, u64 pos, u64 end);
+int iopmem_extend(struct iopmem_layout *l, int mode, u64 pos, u64 end);
+int iopmem_extend_run(struct iopmem_call *call);
+int iopmem_trim_run(struct iopmem_call *call);
 void iopmem_extend_stuck(struct work_struct *work);
 int iopmem_commit_run(struct iopmem_call *call);
 

@@ -121,15 +121,54 @@ out:
 	return err;
 }
 
-/*
- * Under map_lock no page comes back: a fault waits for it.  Zap first, then
- * look for pins, so that none can appear between.
- */
+static long iopmem_ioc_extend(struct iopmem_layout *l, void __user *arg)
+{
+	struct iopmem_extend extend;
+	struct iopmem_call *call;
+	u32 size;
+	int err;
+
+	err = iopmem_copy_in(&extend, sizeof(extend), arg, &size);
+	if (err)
+		return err;
+	if (extend.flags || !iopmem_range_valid(extend.offset, extend.length))
+		return -EINVAL;
+
+	call = iopmem_call_new(l, iopmem_extend_run);
+	if (!call)
+		return -ENOMEM;
+	call->offset = extend.offset;
+	call->length = extend.length;
+	err = iopmem_call_wait(call);
+	iopmem_call_put(call);
+	return err;
+}
+
+static long iopmem_ioc_trim(struct iopmem_layout *l, void __user *arg)
+{
+	struct iopmem_call *call;
+	struct iopmem_trim trim;
+	u32 size;
+	int err;
+
+	err = iopmem_copy_in(&trim, sizeof(trim), arg, &size);
+	if (err)
+		return err;
+	if (trim.flags || trim.new_size > MAX_LFS_FILESIZE)
+		return -EINVAL;
+
+	call = iopmem_call_new(l, iopmem_trim_run);
+	if (!call)
+		return -ENOMEM;
+	call->new_size = trim.new_size;
+	err = iopmem_call_wait(call);
+	iopmem_call_put(call);
+	return err;
+}
+
 static long iopmem_ioc_unmap(struct file *file, void __user *arg)
 {
-	struct iopmem_layout *l = file->private_data;
 	struct iopmem_unmap unmap;
-	u64 end;
 	u32 size;
 	int err;
 
@@ -138,16 +177,7 @@ static long iopmem_ioc_unmap(struct file *file, void __user *arg)
 		return err;
 	if (unmap.flags || !iopmem_range_valid(unmap.offset, unmap.length))
 		return -EINVAL;
-	end = unmap.offset + unmap.length;
-
-	down_write(&l->map_lock);
-	unmap_mapping_range(file->f_mapping, unmap.offset, unmap.length, 1);
-	if (iopmem_extent_busy(l, unmap.offset, end))
-		err = -EBUSY;
-	else
-		iopmem_extent_erase(l, unmap.offset, end);
-	up_write(&l->map_lock);
-	return err;
+	return iopmem_unmap(file, unmap.offset, unmap.offset + unmap.length);
 }
 
 long iopmem_layout_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -163,6 +193,10 @@ long iopmem_layout_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return iopmem_ioc_commit(file->private_data, p);
 	case _IOC_NR(IOPMEM_IOC_UNMAP):
 		return iopmem_ioc_unmap(file, p);
+	case _IOC_NR(IOPMEM_IOC_EXTEND):
+		return iopmem_ioc_extend(file->private_data, p);
+	case _IOC_NR(IOPMEM_IOC_TRIM):
+		return iopmem_ioc_trim(file->private_data, p);
 	default:
 		return -ENOTTY;
 	}

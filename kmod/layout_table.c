@@ -5,6 +5,7 @@
 #include "layout.h"
 
 #include <linux/hashtable.h>
+#include <linux/pid.h>
 
 #include "trace.h"
 
@@ -107,12 +108,47 @@ void iopmem_layout_revoke(struct iopmem_dev *dev)
 		down_write(&l->map_lock);
 		set_bit(IOPMEM_REVOKED, &l->state);
 		up_write(&l->map_lock);
+		trace_iopmem_revoke(l->inode->i_ino);
 		iopmem_layout_break(l, IOPMEM_BREAK_REMOVAL);
 		irq_work_queue(&l->notify);
 		if (l->mapping)
 			unmap_mapping_range(l->mapping, 0, 0, 1);
 	}
 	mutex_unlock(&iopmem_layouts_mutex);
+}
+
+/* So many holders are named in one message. */
+#define IOPMEM_REPORT_HOLDERS	8
+
+/**
+ * iopmem_layout_report - say in the log who keeps a card from being removed
+ * @dev: the card
+ */
+void iopmem_layout_report(struct iopmem_dev *dev)
+{
+	unsigned int n = 0, more = 0;
+	struct iopmem_layout *l;
+	int bucket;
+
+	mutex_lock(&iopmem_layouts_mutex);
+	hash_for_each(iopmem_table, bucket, l, hash) {
+		struct iopmem_counts c = {};
+
+		if (l->dev != dev)
+			continue;
+		if (n == IOPMEM_REPORT_HOLDERS) {
+			more++;
+			continue;
+		}
+		n++;
+		iopmem_extent_count(l, &c.mapped, &c.pinned);
+		pci_warn(dev->pdev, "removal waits for %s[%d]: inode %llu, %llu bytes mapped, %llu pinned%s\n",
+			 l->comm, pid_nr(l->owner), (u64)l->inode->i_ino, c.mapped, c.pinned,
+			 test_bit(IOPMEM_ORPHAN, &l->state) ? ", descriptor closed" : "");
+	}
+	mutex_unlock(&iopmem_layouts_mutex);
+	if (more)
+		pci_warn(dev->pdev, "removal waits for %u more layouts\n", more);
 }
 
 /* ---- the fd's mapping ----------------------------------------------------- */

@@ -31,16 +31,44 @@ static int iopmem_lm_change(struct file_lease *fl, int arg,
 	return lease_modify(fl, arg, dispose);
 }
 
+/* Long enough for whoever has asked to have begun to wait. */
+#define IOPMEM_ASKED_MS	5
+
 /*
- * Asked before anything else about a conflict.  True only for the module's own
- * worker while it extends the file or looks for other holders: used on a
- * shrink it would free blocks under live rkeys.
+ * Asked before anything else about a conflict, by every open and every local
+ * change of the file.  True only for the module's own worker while it extends
+ * the file or looks for other holders: used on a shrink it would free blocks
+ * under live rkeys.
  */
 static bool iopmem_lm_breaker_owns_lease(struct file_lease *fl)
 {
 	struct iopmem_layout *l = iopmem_lease_owner(fl);
 
-	return READ_ONCE(l->insider) == current;
+	if (READ_ONCE(l->insider) == current)
+		return true;
+	if (!test_bit(IOPMEM_BROKEN, &l->state))
+		schedule_delayed_work(&l->asked, msecs_to_jiffies(IOPMEM_ASKED_MS));
+	return false;
+}
+
+/**
+ * iopmem_lease_asked - is somebody waiting for a lease that nobody has broken?
+ * @work: of the layout
+ *
+ * __break_lease() breaks the leases that are there when it begins.  When the one
+ * it waits for has gone, and the next one came before it has woken up, it waits
+ * for that one too, looking every jiffy, but breaks it not (all kernels so far).
+ * Only what conflicts with a layout waits for one.
+ */
+void iopmem_lease_asked(struct work_struct *work)
+{
+	struct iopmem_layout *l = container_of(to_delayed_work(work),
+					       struct iopmem_layout, asked);
+
+	mutex_lock(&l->lease_lock);
+	if (l->lease && !list_empty(iopmem_lease_waiters(l->lease)))
+		iopmem_layout_break(l, IOPMEM_BREAK_WAITER);
+	mutex_unlock(&l->lease_lock);
 }
 
 static const struct lease_manager_operations iopmem_lm_ops = {
@@ -61,10 +89,11 @@ static const struct lease_manager_operations iopmem_lm_ops = {
 int iopmem_lease_take(struct iopmem_layout *l)
 {
 	const struct cred *old;
-	struct file_lease *fl;
+	struct file_lease *fl, *lease;
 	int err;
 
 	fl = locks_alloc_lease();
+	lease = fl;
 	if (!fl)
 		return -ENOMEM;
 	iopmem_lease_fill(fl, l->file, l);
@@ -76,6 +105,11 @@ int iopmem_lease_take(struct iopmem_layout *l)
 	/* On success it belongs to the file, and @fl is NULL. */
 	if (fl)
 		locks_free_lease(fl);
+	if (!err) {
+		mutex_lock(&l->lease_lock);
+		l->lease = lease;
+		mutex_unlock(&l->lease_lock);
+	}
 	return err;
 }
 
@@ -89,13 +123,16 @@ void iopmem_lease_drop(struct iopmem_layout *l)
 	void *owner = l;
 	int err;
 
+	mutex_lock(&l->lease_lock);
+	l->lease = NULL;
+	mutex_unlock(&l->lease_lock);
 	old = override_creds(iopmem_lease_cred);
 	err = vfs_setlease(l->file, F_UNLCK, NULL, &owner);
 	revert_creds(old);
 	/* Local operations on the file would hang: this must be seen. */
 	if (err)
-		pr_err(IOPMEM_NAME ": inode %lu: lease not dropped: %d\n",
-		       l->inode->i_ino, err);
+		pr_err(IOPMEM_NAME ": inode %llu: lease not dropped: %d\n",
+		       (u64)l->inode->i_ino, err);
 }
 
 /**

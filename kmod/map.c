@@ -20,15 +20,23 @@
 
 /*
  * 7.x warns when an entry that XFS drops is mapped, 6.x only when it is dirty.
- * Local programs fault them in again.
+ * Local programs fault them in again, and nothing can stop them: the lock
+ * against faults nests inside the inode lock, which map_blocks takes itself.
+ * So the inode lock is waited for here, where a truncate may hold it for as
+ * long as a recall takes; what is left is the time of one unlock and lock.
  */
-static void iopmem_map_settle(struct address_space *mapping)
+static void iopmem_map_settle(struct inode *inode)
 {
+	struct address_space *mapping = inode->i_mapping;
+
 	if (mapping_empty(mapping))
 		return;
 	/* An error is sticky in the mapping, and XFS looks again. */
 	filemap_write_and_wait(mapping);
-	unmap_mapping_range(mapping, 0, 0, 1);
+	inode_lock(inode);
+	/* Not what programs have written into private mappings: it is nowhere else. */
+	unmap_mapping_range(mapping, 0, 0, 0);
+	inode_unlock(inode);
 }
 
 /**
@@ -54,7 +62,7 @@ int iopmem_map_lookup(struct iopmem_layout *l, u64 pos, u64 end, bool write,
 	int err;
 
 	memset(iomap, 0, sizeof(*iomap));
-	iopmem_map_settle(l->inode->i_mapping);
+	iopmem_map_settle(l->inode);
 	err = iopmem_map_blocks(l->inode, pos, end - pos, iomap, write);
 	if (err)
 		return err == -EBUSY ? -ETXTBSY : err;
@@ -86,7 +94,7 @@ bool iopmem_map_arbitrated(struct iopmem_layout *l)
 	return !mapping_writably_mapped(l->inode->i_mapping);
 }
 
-/* Adds an extent to the answer; -E2BIG when the caller has no room. */
+/* Adds an extent to the answer; -E2BIG when the caller has no room, -EIO bad memory. */
 static int iopmem_map_add(struct iopmem_call *call, const struct iomap *iomap,
 			  u32 state, u32 flags)
 {
@@ -94,6 +102,9 @@ static int iopmem_map_add(struct iopmem_call *call, const struct iomap *iomap,
 				     &call->extents[call->nr_extents - 1] : NULL;
 	u64 dev = state == IOPMEM_EXTENT_NONE ? 0 : iomap->addr;
 
+	if (state != IOPMEM_EXTENT_NONE &&
+	    iopmem_poison_in(call->layout->dev, dev, iomap->length))
+		return -EIO;
 	if (last && last->state == state && last->flags == flags &&
 	    (state == IOPMEM_EXTENT_NONE ||
 	     last->dev_offset + last->length == dev)) {
@@ -153,8 +164,9 @@ static int iopmem_map_zero(struct iopmem_layout *l, u64 pos, u64 end, u64 addr)
 		stop = min(stop, end);
 		if (done)
 			continue;
-		iopmem_bar_zero(l->dev, addr, stop - pos);
-		err = iopmem_zeroed_store(l, pos, stop);
+		err = iopmem_bar_zero(l->dev, addr, stop - pos);
+		if (!err)
+			err = iopmem_zeroed_store(l, pos, stop);
 		if (err)
 			return err;
 	}
@@ -179,7 +191,7 @@ static int iopmem_map_past(struct iopmem_call *call, u64 pos, u64 end)
 	int err;
 
 	if (!iopmem_map_all_zeroed(l, pos, end)) {
-		err = iopmem_extend(l, pos, end);
+		err = iopmem_extend(l, FALLOC_FL_KEEP_SIZE, pos, end);
 		if (err)
 			return err;
 	}
@@ -280,12 +292,46 @@ static int iopmem_map_publish(struct iopmem_call *call)
 	up_write(&l->map_lock);
 
 	if (err == -ESTALE) {
-		pr_warn_ratelimited(IOPMEM_NAME ": inode %lu: blocks moved under a layout (xfs_fsr, swapext?)\n",
-				    l->inode->i_ino);
+		pr_warn_ratelimited(IOPMEM_NAME ": inode %llu: blocks moved under a layout (xfs_fsr, swapext?)\n",
+				    (u64)l->inode->i_ino);
 		iopmem_layout_break(l, IOPMEM_BREAK_MOVED);
 		err = -EAGAIN;
 	}
 	return err;
+}
+
+/*
+ * A peer writes with the rights of who opened the file, so an RW map takes away
+ * what write(2) of that opener would: setuid bits and file capabilities.
+ */
+static int iopmem_map_remove_privs(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (IS_NOSEC(inode))
+		return 0;
+	file_start_write(file);
+	inode_lock(inode);
+	err = file_remove_privs(file);
+	inode_unlock(inode);
+	file_end_write(file);
+	return err;
+}
+
+/*
+ * What mmap() of the file would grant: who may write into a region may read it as
+ * well, and stores into a region do not append.
+ */
+static int iopmem_map_permitted(struct file *file, u32 iomode)
+{
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	if (iomode != IOPMEM_IOMODE_RW)
+		return 0;
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	return IS_APPEND(file_inode(file)) || IS_IMMUTABLE(file_inode(file)) ? -EPERM : 0;
 }
 
 static int iopmem_map_locked(struct iopmem_call *call)
@@ -297,8 +343,9 @@ static int iopmem_map_locked(struct iopmem_call *call)
 		return -ENODEV;
 	if (iopmem_layout_broken(l))
 		return -EAGAIN;
-	if (call->iomode == IOPMEM_IOMODE_RW && !(l->file->f_mode & FMODE_WRITE))
-		return -EBADF;
+	err = iopmem_map_permitted(l->file, call->iomode);
+	if (err)
+		return err;
 	if (!iopmem_map_arbitrated(l))
 		return -ETXTBSY;
 
@@ -308,6 +355,12 @@ static int iopmem_map_locked(struct iopmem_call *call)
 	WRITE_ONCE(l->insider, NULL);
 	if (err)
 		return err;
+
+	if (call->iomode == IOPMEM_IOMODE_RW) {
+		err = iopmem_map_remove_privs(l->file);
+		if (err)
+			return err;
+	}
 
 	for (tries = 0; tries < IOPMEM_MAP_TRIES; tries++) {
 		err = iopmem_map_extents(call);

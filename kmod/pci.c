@@ -28,13 +28,17 @@ static int iopmem_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id
 	init_waitqueue_head(&dev->idle);
 	pci_set_drvdata(pdev, dev);
 
+	err = iopmem_poison_init(dev);
+	if (err)
+		return err;
 	err = pcim_enable_device(pdev);
 	if (err)
 		return err;
-	dev->bar = iopmem_bar_select(pdev);
-	if (dev->bar < 0)
-		return dev->bar;
-	dev->coherent = iopmem_bar_declared_coherent(pdev);
+	err = iopmem_bar_select(dev);
+	if (err)
+		return err;
+	dev->coherent = iopmem_param_coherent(pdev);
+	dev->cache_wanted = iopmem_param_cache(pdev, dev->coherent);
 	err = iopmem_bar_map(dev);
 	if (err)
 		return err;
@@ -50,11 +54,12 @@ static int iopmem_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id
 		goto err_dax;
 	iopmem_dev_add(dev);
 
-	pci_info(pdev, "iopmem%d: BAR %d, %llu MiB at %pa, %s%s\n", dev->id,
-		 dev->bar, dev->size >> 20, &dev->phys,
-		 iopmem_bar_cache_name(dev->cache),
+	pci_info(pdev, "iopmem%d: BAR %d (%s), %llu MiB at %pa, %s, in programs %s%s\n",
+		 dev->id, dev->bar, dev->why, dev->size >> 20, &dev->phys,
+		 iopmem_cache_name(dev->cache),
+		 iopmem_cache_name(dev->cache_user),
 		 dev->coherent ? ", declared coherent" : "");
-	if (!iopmem_bar_safe(dev))
+	if (!iopmem_cache_safe(dev))
 		pci_warn(pdev, "the CPU may cache this memory while others write it: no layouts; see the parameter coherent\n");
 	return 0;
 
@@ -69,15 +74,17 @@ err_id:
 /*
  * Order: no new layouts, the old ones recalled and gone (their NICs write into
  * this memory); then the file system is told and the disk taken away; then
- * nobody may hold a page any more; only then devres unmaps.
+ * neither a program nor a file system may know a page any more; only then devres
+ * unmaps.
  */
 static void iopmem_pci_remove(struct pci_dev *pdev)
 {
 	struct iopmem_dev *dev = pci_get_drvdata(pdev);
 
 	iopmem_dev_drain(dev);
+	iopmem_forget_sync(dev);
 	iopmem_block_stop(dev);
-	iopmem_bar_wait_idle(dev);
+	iopmem_forget(dev);
 	put_dax(dev->dax);
 	iopmem_block_free(dev);
 	ida_free(&iopmem_ids, dev->id);
@@ -89,11 +96,4 @@ struct pci_driver iopmem_pci_driver = {
 	.probe = iopmem_pci_probe,
 	.remove = iopmem_pci_remove,
 	.dev_groups = iopmem_dev_groups,
-	.driver = {
-		/*
-		 * unbind through sysfs cannot say no and would wait for the
-		 * server in remove(); rmmod refuses instead.
-		 */
-		.suppress_bind_attrs = true,
-	},
 };

@@ -32,9 +32,18 @@ static DEVICE_ATTR_RO(disk);
 
 static ssize_t cache_show(struct device *d, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", iopmem_bar_cache_name(to_iopmem(d)->cache));
+	return sysfs_emit(buf, "%s\n", iopmem_cache_name(to_iopmem(d)->cache));
 }
 static DEVICE_ATTR_RO(cache);
+
+/* Of programs that map a file on the card. */
+static ssize_t cache_user_show(struct device *d, struct device_attribute *attr,
+			       char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  iopmem_cache_name(to_iopmem(d)->cache_user));
+}
+static DEVICE_ATTR_RO(cache_user);
 
 static ssize_t coherent_show(struct device *d, struct device_attribute *attr,
 			     char *buf)
@@ -97,16 +106,26 @@ static ssize_t pinned_bytes_show(struct device *d, struct device_attribute *attr
 }
 static DEVICE_ATTR_RO(pinned_bytes);
 
+/* Of pages with memory errors. */
+static ssize_t poisoned_bytes_show(struct device *d, struct device_attribute *attr,
+				   char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", iopmem_poison_bytes(to_iopmem(d)));
+}
+static DEVICE_ATTR_RO(poisoned_bytes);
+
 static struct attribute *iopmem_attrs[] = {
 	&dev_attr_bar.attr,
 	&dev_attr_size.attr,
 	&dev_attr_disk.attr,
 	&dev_attr_cache.attr,
+	&dev_attr_cache_user.attr,
 	&dev_attr_coherent.attr,
 	&dev_attr_layouts.attr,
 	&dev_attr_orphans.attr,
 	&dev_attr_mapped_bytes.attr,
 	&dev_attr_pinned_bytes.attr,
+	&dev_attr_poisoned_bytes.attr,
 	NULL
 };
 

@@ -34,6 +34,42 @@ TRACE_EVENT(iopmem_map,
 		  __entry->extents, __entry->ret)
 );
 
+TRACE_EVENT(iopmem_extend,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, int ret),
+	TP_ARGS(ino, offset, length, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu offset %#llx length %#llx ret %d", __entry->ino,
+		  __entry->offset, __entry->length, __entry->ret)
+);
+
+TRACE_EVENT(iopmem_trim,
+	TP_PROTO(unsigned long ino, u64 new_size, int ret),
+	TP_ARGS(ino, new_size, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, new_size)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->new_size = new_size;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu to %#llx ret %d", __entry->ino, __entry->new_size,
+		  __entry->ret)
+);
+
 TRACE_EVENT(iopmem_commit,
 	TP_PROTO(unsigned long ino, u32 ranges, u64 old_size, u64 new_size, int ret),
 	TP_ARGS(ino, ranges, old_size, new_size, ret),
@@ -70,7 +106,8 @@ TRACE_EVENT(iopmem_break,
 	TP_printk("ino %lu: %s", __entry->ino,
 		  __print_symbolic(__entry->why, { 0, "lease" },
 				   { 1, "busy page" }, { 2, "extend stuck" },
-				   { 3, "blocks moved" }, { 4, "device removal" }))
+				   { 3, "blocks moved" }, { 4, "device removal" },
+				   { 5, "waiter" }))
 );
 
 TRACE_EVENT(iopmem_release,
@@ -85,6 +122,57 @@ TRACE_EVENT(iopmem_release,
 		__entry->orphan = orphan;
 	),
 	TP_printk("ino %lu%s", __entry->ino, __entry->orphan ? " (orphan)" : "")
+);
+
+TRACE_EVENT(iopmem_open,
+	TP_PROTO(unsigned long ino, bool writable, u32 reason, int ret),
+	TP_ARGS(ino, writable, reason, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(bool, writable)
+		__field(u32, reason)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->writable = writable;
+		__entry->reason = reason;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu %s reason %u ret %d", __entry->ino,
+		  __entry->writable ? "writable" : "read-only",
+		  __entry->reason, __entry->ret)
+);
+
+TRACE_EVENT(iopmem_unmap,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, int ret),
+	TP_ARGS(ino, offset, length, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu offset %#llx length %#llx ret %d", __entry->ino,
+		  __entry->offset, __entry->length, __entry->ret)
+);
+
+TRACE_EVENT(iopmem_revoke,
+	TP_PROTO(unsigned long ino),
+	TP_ARGS(ino),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+	),
+	TP_printk("ino %lu", __entry->ino)
 );
 
 #endif /* IOPMEM_TRACE_H */

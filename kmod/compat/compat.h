@@ -29,6 +29,7 @@
 
 #ifdef HAVE_FILE_LEASE
 #define iopmem_lease_owner(fl)	((fl)->c.flc_owner)
+#define iopmem_lease_waiters(fl)	(&(fl)->c.flc_blocked_requests)
 
 static inline void iopmem_lease_fill(struct file_lease *fl, struct file *file,
 				     void *owner)
@@ -45,6 +46,7 @@ static inline void iopmem_lease_fill(struct file_lease *fl, struct file *file,
 #define locks_alloc_lease		locks_alloc_lock
 #define locks_free_lease		locks_free_lock
 #define iopmem_lease_owner(fl)		((fl)->fl_owner)
+#define iopmem_lease_waiters(fl)	(&(fl)->fl_blocked_requests)
 
 static inline void iopmem_lease_fill(struct file_lock *fl, struct file *file,
 				     void *owner)
@@ -183,7 +185,8 @@ static inline struct gendisk *iopmem_alloc_disk(int node)
 		.physical_block_size = PAGE_SIZE,
 		.max_hw_sectors = UINT_MAX,
 		.features = BLK_FEAT_DAX | BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA |
-			    BLK_FEAT_SYNCHRONOUS,
+			    BLK_FEAT_SYNCHRONOUS | BLK_FEAT_IO_STAT |
+			    BLK_FEAT_NOWAIT,
 	};
 
 	return blk_alloc_disk(&lim, node);
@@ -200,6 +203,8 @@ static inline struct gendisk *iopmem_alloc_disk(int node)
 	blk_queue_max_hw_sectors(disk->queue, UINT_MAX);
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, disk->queue);
 	blk_queue_flag_set(QUEUE_FLAG_DAX, disk->queue);
+	blk_queue_flag_set(QUEUE_FLAG_IO_STAT, disk->queue);
+	blk_queue_flag_set(QUEUE_FLAG_NOWAIT, disk->queue);
 	blk_queue_write_cache(disk->queue, true, true);
 	return disk;
 }
@@ -230,6 +235,24 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 #define iopmem_pfn(phys)	PHYS_PFN(phys)
 #endif
 
+/* ---- memory errors: EHWPOISON since 6.5 ----------------------------------- */
+
+#ifdef HAVE_DAX_EHWPOISON
+#define IOPMEM_DAX_POISONED	(-EHWPOISON)
+#else
+#define IOPMEM_DAX_POISONED	(-EIO)
+#endif
+
+/* Was it set?  It can be with CONFIG_MEMORY_FAILURE only. */
+static inline bool iopmem_clear_hwpoison(struct page *page)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	return TestClearPageHWPoison(page);
+#else
+	return false;
+#endif
+}
+
 /* ---- fsdax pages: reference counts since 6.15 ----------------------------- */
 
 #ifdef HAVE_FOLIO_IS_FSDAX
@@ -238,6 +261,8 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
  * and a second mapping of them breaks fs/dax: no mmap of a layout fd here.
  */
 #define IOPMEM_FSDAX_PINNABLE	false
+/* User mappings are write-back by page table, whatever memtype is reserved. */
+#define IOPMEM_FSDAX_USER_WB	true
 
 static inline bool iopmem_page_busy(struct page *page)
 {
@@ -245,13 +270,26 @@ static inline bool iopmem_page_busy(struct page *page)
 
 	return folio_ref_count(folio) > folio_mapcount(folio);
 }
+
+/* truncate_inode_pages() warns: whoever frees blocks breaks the layout first. */
+static inline int iopmem_drop_dax_entries(struct inode *inode)
+{
+	return dax_break_layout(inode, 0, LLONG_MAX, NULL);
+}
 #else
 #define IOPMEM_FSDAX_PINNABLE	true
+#define IOPMEM_FSDAX_USER_WB	false
 
 /* An fsdax page at rest has one reference; mappings take none. */
 static inline bool iopmem_page_busy(struct page *page)
 {
 	return page_ref_count(page) > 1;
+}
+
+static inline int iopmem_drop_dax_entries(struct inode *inode)
+{
+	truncate_inode_pages(inode->i_mapping, 0);
+	return 0;
 }
 #endif
 

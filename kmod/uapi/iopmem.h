@@ -5,8 +5,8 @@
  * Every argument structure starts with size (set by the caller to the size it
  * was compiled with) and flags (no flag is defined yet, must be 0).  Reserved
  * fields must be 0 or the call fails with EINVAL.  A caller with a larger
- * structure than the module knows gets E2BIG unless the excess is zero; a
- * smaller one is filled with zeroes up to the module's size.
+ * structure than the module knows gets E2BIG unless the excess is zero; one
+ * smaller than it was in version 1 gets EINVAL.
  *
  * All offsets and lengths are bytes.  File ranges of MAP, COMMIT and UNMAP are
  * multiples of iopmem_info.granule, only new_size is not.
@@ -58,8 +58,8 @@ struct iopmem_info {
  * struct iopmem_layout_open - IOPMEM_IOC_LAYOUT_OPEN on /dev/iopmem
  * @size:	sizeof(struct iopmem_layout_open)
  * @flags:	must be 0
- * @file_fd:	in: a regular file on XFS with DAX on an iopmem device.  RW
- *		grants need it open for writing
+ * @file_fd:	in: a regular file on XFS with DAX on an iopmem device.
+ *		MAP needs it open for reading, RW maps for writing as well
  * @layout_fd:	out: the layout, O_CLOEXEC
  * @reason:	out: when the call fails, IOPMEM_REFUSED_* saying why
  * @reserved:	must be 0
@@ -140,8 +140,9 @@ struct iopmem_extent {
  * Errors: EAGAIN the layout is broken or breaking (close it), ETXTBSY a program
  * has the file mapped writable, whose stores nobody arbitrates (ask again when
  * it is not; the caller's own populating mapping counts), EUCLEAN blocks
- * inside EOF are holes or unwritten, ENOSPC, EDQUOT, EFBIG, EBADF RW on a file
- * opened read-only, EACCES, EROFS, EIO, E2BIG @nr_extents too small (nothing
+ * inside EOF are holes or unwritten, ENOSPC, EDQUOT, EFBIG, EBADF on a file that
+ * is not open for reading, or RW on one that is not open for writing, EPERM RW on
+ * a file that is append-only or immutable, EACCES, EROFS, EIO, E2BIG @nr_extents too small (nothing
  * is mapped), EINTR, EINVAL, ENOMEM, ENODEV.
  */
 struct iopmem_map {
@@ -174,8 +175,8 @@ struct iopmem_range {
  * Flushes the BAR, then lets XFS convert and log.  On return the data, the
  * extents and the size survive a power loss.  The size never shrinks, the call
  * is idempotent.  Works on a broken layout too: that is how the last bytes get in.
- * Errors: ERANGE a range or the growth is not RW-mapped, ENOSPC, EIO, EINTR,
- * EINVAL, ENOMEM, ENODEV.
+ * Errors: ERANGE a range or the growth is not RW-mapped, EBADF the file is not
+ * open for writing, ENOSPC, EIO, EINTR, EINVAL, ENOMEM, ENODEV.
  */
 struct iopmem_commit {
 	__u32 size;
@@ -193,7 +194,7 @@ struct iopmem_commit {
  * @offset:	first byte, multiple of the granule
  * @length:	bytes, multiple of the granule, not 0
  *
- * Forgets the mapping and zaps user mappings of the range.  The caller has
+ * Forgets the mapping, zaps user mappings of the range.  The caller has
  * deregistered its memory regions before.  Errors: EBUSY pages of the range are
  * still pinned (nothing is unmapped), EINVAL.
  */
@@ -204,6 +205,46 @@ struct iopmem_unmap {
 	__u64 length;
 };
 
+/**
+ * struct iopmem_extend - IOPMEM_IOC_EXTEND on a layout fd
+ * @size:	sizeof(struct iopmem_extend)
+ * @flags:	must be 0
+ * @offset:	first byte, multiple of the granule
+ * @length:	bytes, multiple of the granule, not 0
+ *
+ * Allocates what of the range is a hole and makes the file end at the end of
+ * the range, if it ends before: for memory regions over the file's own mapping
+ * (IOPMEM_CAP_ODP), which reach nothing past EOF.  The caller would wait for
+ * its own lease.  New bytes read as zero.  Not together with MAP.
+ * Errors: EAGAIN the layout is broken or breaking (close it), EBUSY ranges are
+ * mapped by MAP, EBADF the file is open read-only, ENOSPC, EDQUOT, EFBIG, EROFS,
+ * EIO, EINTR, EINVAL, ENOMEM, ENODEV.
+ */
+struct iopmem_extend {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+};
+
+/**
+ * struct iopmem_trim - IOPMEM_IOC_TRIM on a layout fd
+ * @size:	sizeof(struct iopmem_trim)
+ * @flags:	must be 0
+ * @new_size:	bytes; not more than the file has
+ *
+ * Cuts a file that EXTEND made longer, before the layout is closed: whoever
+ * waits for the layout comes after that.  The caller's memory regions are dead.
+ * Works on a broken layout.  Errors: EBUSY ranges are mapped by MAP, or pages of
+ * the file are pinned; ERANGE @new_size is larger than the file; EBADF the file
+ * is open read-only, EROFS, EIO, EINTR, EINVAL, ENOMEM, ENODEV.
+ */
+struct iopmem_trim {
+	__u32 size;
+	__u32 flags;
+	__u64 new_size;
+};
+
 #define IOPMEM_IOC_MAGIC	0xB5
 
 #define IOPMEM_IOC_GET_INFO	_IOWR(IOPMEM_IOC_MAGIC, 0, struct iopmem_info)
@@ -211,6 +252,8 @@ struct iopmem_unmap {
 #define IOPMEM_IOC_MAP		_IOWR(IOPMEM_IOC_MAGIC, 16, struct iopmem_map)
 #define IOPMEM_IOC_COMMIT	_IOWR(IOPMEM_IOC_MAGIC, 17, struct iopmem_commit)
 #define IOPMEM_IOC_UNMAP	_IOWR(IOPMEM_IOC_MAGIC, 18, struct iopmem_unmap)
+#define IOPMEM_IOC_EXTEND	_IOWR(IOPMEM_IOC_MAGIC, 20, struct iopmem_extend)
+#define IOPMEM_IOC_TRIM		_IOWR(IOPMEM_IOC_MAGIC, 21, struct iopmem_trim)
 
 /*
  * On a layout fd besides:
