@@ -67,6 +67,8 @@ static long iopmem_ioc_get_info(void __user *arg)
 	info.caps = IOPMEM_CAP_ODP;
 	if (iopmem_can_pin())
 		info.caps |= IOPMEM_CAP_PIN | IOPMEM_CAP_BUSY_HOOK;
+	if (iopmem_swap_hook_works())
+		info.caps |= IOPMEM_CAP_SWAP_HOOK;
 	/* Told to a caller that is too old as well, for its message. */
 	err = iopmem_copy_out(arg, &info, sizeof(info));
 	if (err)

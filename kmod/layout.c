@@ -58,13 +58,36 @@ static u32 iopmem_layout_refusal(struct file *file)
 	return IOPMEM_REFUSED_NOT;
 }
 
-/* The realtime flag is XFS's own; map_blocks says ENXIO for reflink, too. */
-static bool iopmem_layout_realtime(struct file *file)
+/*
+ * xfs_fsr leaves the file alone from now on, also where it cannot be kept from it
+ * (see swap_hook.c).  For files open for writing: what is read is not changed.
+ * That it cannot be marked (frozen, immutable) is no reason to refuse a layout.
+ */
+static void iopmem_layout_nodefrag(struct file *file, struct file_kattr *fa)
+{
+	if (!(file->f_mode & FMODE_WRITE) || fa->fsx_xflags & FS_XFLAG_NODEFRAG ||
+	    !file_start_write_trylock(file))
+		return;
+	fa->fsx_xflags |= FS_XFLAG_NODEFRAG;
+	iopmem_fileattr_set(file, fa);
+	file_end_write(file);
+}
+
+/*
+ * The realtime flag is XFS's own; map_blocks says ENXIO for reflink, too.
+ *
+ * Return: IOPMEM_REFUSED_*
+ */
+static u32 iopmem_layout_attributes(struct file *file)
 {
 	struct file_kattr fa = {};
 
-	return !vfs_fileattr_get(file->f_path.dentry, &fa) &&
-	       (fa.fsx_xflags & FS_XFLAG_REALTIME);
+	if (vfs_fileattr_get(file->f_path.dentry, &fa))
+		return IOPMEM_REFUSED_NOT;
+	if (fa.fsx_xflags & FS_XFLAG_REALTIME)
+		return IOPMEM_REFUSED_REALTIME;
+	iopmem_layout_nodefrag(file, &fa);
+	return IOPMEM_REFUSED_NOT;
 }
 
 static int iopmem_layout_take(struct iopmem_call *call)
@@ -78,8 +101,8 @@ static int iopmem_layout_take(struct iopmem_call *call)
 	if (err)
 		return err;
 
-	if (iopmem_layout_realtime(l->file)) {
-		call->reason = IOPMEM_REFUSED_REALTIME;
+	call->reason = iopmem_layout_attributes(l->file);
+	if (call->reason) {
 		err = -EOPNOTSUPP;
 		goto err_table;
 	}

@@ -111,6 +111,7 @@ int iopmem_table_add(struct iopmem_layout *l);
 void iopmem_table_del(struct iopmem_layout *l);
 void iopmem_layout_break(struct iopmem_layout *l, enum iopmem_break why);
 void iopmem_layout_break_inode(struct inode *inode);
+bool iopmem_layout_within(unsigned long object);
 void iopmem_layout_revoke(struct iopmem_dev *dev);
 void iopmem_layout_report(struct iopmem_dev *dev);
 void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m);
@@ -252,5 +253,12 @@ static inline bool iopmem_can_pin(void)
 {
 	return IOPMEM_FSDAX_PINNABLE && iopmem_busy_hook_works();
 }
+
+/* ---- swap_hook.c ---------------------------------------------------------- */
+
+void iopmem_swap_hook_init(void);
+void iopmem_swap_hook_exit(void);
+bool iopmem_swap_hook_works(void);
+bool iopmem_blocks_guarded(void);
 
 #endif /* IOPMEM_LAYOUT_H */

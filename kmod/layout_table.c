@@ -89,6 +89,29 @@ void iopmem_layout_break_inode(struct inode *inode)
 }
 
 /**
+ * iopmem_layout_within - has the file of a file system's inode a layout?
+ * @object: address of the file system's inode, which holds the VFS inode
+ *
+ * For kprobes.  The VFS inode is somewhere in the object, and less than its own
+ * size behind the beginning, which tests hold for each kernel; the VFS inode of
+ * the next object in memory is farther away than that.
+ */
+bool iopmem_layout_within(unsigned long object)
+{
+	struct iopmem_layout *l;
+	unsigned long flags;
+	bool within = false;
+	int bucket;
+
+	raw_spin_lock_irqsave(&iopmem_table_lock, flags);
+	hash_for_each(iopmem_table, bucket, l, hash)
+		if ((unsigned long)l->inode - object < sizeof(struct inode))
+			within = true;
+	raw_spin_unlock_irqrestore(&iopmem_table_lock, flags);
+	return within;
+}
+
+/**
  * iopmem_layout_revoke - a card goes away: recall and cut off its layouts
  * @dev: the card, no longer found by LAYOUT_OPEN
  *

@@ -26,8 +26,9 @@ static int __init iopmem_init(void)
 	if (err)
 		goto err_layout;
 
-	/* Without the hook everything but pinning works; it says so itself. */
+	/* They say themselves what does not work without them. */
 	iopmem_busy_hook_init();
+	iopmem_swap_hook_init();
 
 	err = pci_register_driver(&iopmem_pci_driver);
 	if (err)
@@ -40,6 +41,7 @@ static int __init iopmem_init(void)
 err_pci:
 	pci_unregister_driver(&iopmem_pci_driver);
 err_hook:
+	iopmem_swap_hook_exit();
 	iopmem_busy_hook_exit();
 	iopmem_file_exit();
 err_layout:
@@ -56,6 +58,7 @@ static void __exit iopmem_exit(void)
 {
 	iopmem_ioctl_exit();
 	pci_unregister_driver(&iopmem_pci_driver);
+	iopmem_swap_hook_exit();
 	iopmem_busy_hook_exit();
 	iopmem_file_exit();
 	iopmem_layout_exit();

@@ -348,6 +348,8 @@ static int iopmem_map_locked(struct iopmem_call *call)
 		return err;
 	if (!iopmem_map_arbitrated(l))
 		return -ETXTBSY;
+	if (!iopmem_blocks_guarded())
+		return -EOPNOTSUPP;
 
 	/* nfsd may have come since LAYOUT_OPEN. */
 	WRITE_ONCE(l->insider, current);

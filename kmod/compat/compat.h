@@ -169,6 +169,16 @@ static inline int iopmem_commit_blocks(struct inode *inode, struct iomap *maps,
 #define file_kattr	fileattr
 #endif
 
+/* Mounts have a struct mnt_idmap since 6.3. */
+static inline int iopmem_fileattr_set(struct file *file, struct file_kattr *fa)
+{
+#ifdef HAVE_MNT_IDMAP
+	return vfs_fileattr_set(file_mnt_idmap(file), file->f_path.dentry, fa);
+#else
+	return vfs_fileattr_set(file_mnt_user_ns(file), file->f_path.dentry, fa);
+#endif
+}
+
 /* ---- disk: queue limits with features since 6.11 -------------------------- */
 
 /**

@@ -25,6 +25,8 @@
 #define IOPMEM_CAP_DMABUF	(1ULL << 2)	/* revocable dma-buf per segment */
 /* The busy-page hook is armed: mmap + truncate of a pinned file is seen. */
 #define IOPMEM_CAP_BUSY_HOOK	(1ULL << 3)
+/* XFS_IOC_SWAPEXT (xfs_fsr) is refused with EBUSY for files under layout. */
+#define IOPMEM_CAP_SWAP_HOOK	(1ULL << 4)
 
 /**
  * struct iopmem_info - IOPMEM_IOC_GET_INFO on /dev/iopmem
@@ -140,7 +142,9 @@ struct iopmem_extent {
  * Errors: EAGAIN the layout is broken or breaking (close it), ETXTBSY a program
  * has the file mapped writable, whose stores nobody arbitrates (ask again when
  * it is not; the caller's own populating mapping counts), EUCLEAN blocks
- * inside EOF are holes or unwritten, ENOSPC, EDQUOT, EFBIG, EBADF on a file that
+ * inside EOF are holes or unwritten, EOPNOTSUPP XFS_IOC_SWAPEXT could move the
+ * blocks (no IOPMEM_CAP_SWAP_HOOK) and the module parameter allow_unguarded is
+ * off, ENOSPC, EDQUOT, EFBIG, EBADF on a file that
  * is not open for reading, or RW on one that is not open for writing, EPERM RW on
  * a file that is append-only or immutable, EACCES, EROFS, EIO, E2BIG @nr_extents too small (nothing
  * is mapped), EINTR, EINVAL, ENOMEM, ENODEV.
