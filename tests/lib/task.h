@@ -74,7 +74,7 @@ static inline bool task_sleeps_in(const char *task, const char *function)
 {
 	const char *state = strrchr(task_says(task, "stat"), ')'), *where;
 
-	if (!state || (state[2] != 'D' && state[2] != 'S'))
+	if (!state || !strchr("DIS", state[2]))
 		return false;
 	where = task_says(task, "stack");
 	if (!*where)
