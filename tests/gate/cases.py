@@ -51,8 +51,9 @@ def scenario_conf(name):
     path, settings = os.path.join(SCENARIOS, name, "scenario.conf"), {}
     if os.path.exists(path):
         with open(path, encoding="utf-8") as f:
-            for key, value in re.findall(r"^(\w+)=(.*)$", f.read(), re.M):
-                settings[key] = " ".join(shlex.split(value, comments=True))
+            # What is in quotes may go on over lines.
+            for key, value in re.findall(r"""^(\w+)=((?:'[^']*'|"[^"]*"|[^'"#\n])*)""", f.read(), re.M):
+                settings[key] = " ".join(shlex.split(value))
     return settings
 
 
