@@ -2,7 +2,7 @@
 /*
  * /dev/iopmem, and what all ioctls share: copy in, validate, act, copy out.
  */
-#include "layout.h"
+#include "dmabuf.h"
 
 #include <linux/file.h>
 #include <linux/miscdevice.h>
@@ -67,6 +67,8 @@ static long iopmem_ioc_get_info(void __user *arg)
 	info.caps = IOPMEM_CAP_ODP;
 	if (iopmem_can_pin())
 		info.caps |= IOPMEM_CAP_PIN | IOPMEM_CAP_BUSY_HOOK;
+	if (IOPMEM_CAN_DMABUF)
+		info.caps |= IOPMEM_CAP_DMABUF;
 	if (iopmem_swap_hook_works())
 		info.caps |= IOPMEM_CAP_SWAP_HOOK;
 	/* Told to a caller that is too old as well, for its message. */

@@ -3,7 +3,8 @@
  * Layouts: one per inode, from LAYOUT_OPEN until the last pin is gone.
  *
  * A layout is ended by nobody but iopmem_layout_end(), when its fd is closed,
- * no call of it is on the way and no page of it is referenced.  Until then the lease holds the file system off, and the file, the
+ * no call of it is on the way, no page of it is referenced and no dma-buf of it
+ * is mapped.  Until then the lease holds the file system off, and the file, the
  * card and the module stay.
  *
  * While the lease is held the size of the file can change only by our own
@@ -12,7 +13,7 @@
  * are waited for by the map_blocks() call at the end of LAYOUT_OPEN, which
  * takes IOLOCK_EXCL.
  */
-#include "layout.h"
+#include "dmabuf.h"
 
 #include <linux/file.h>
 #include <linux/magic.h>
@@ -172,6 +173,7 @@ void iopmem_layout_free(struct iopmem_layout *l)
 {
 	cancel_delayed_work_sync(&l->asked);
 	irq_work_sync(&l->notify);
+	cancel_work_sync(&l->cut);
 	mtree_destroy(&l->maps);
 	mtree_destroy(&l->zeroed);
 	fput(l->file);
@@ -186,7 +188,7 @@ void iopmem_layout_free(struct iopmem_layout *l)
 }
 
 /*
- * Ends a layout.  Assumes: no fd, no call, no busy page, and nobody
+ * Ends a layout.  Assumes: no fd, no call, no busy page, no dma-buf, and nobody
  * else ending it.
  */
 static void iopmem_layout_end(struct iopmem_layout *l)
@@ -201,7 +203,8 @@ static void iopmem_layout_end(struct iopmem_layout *l)
 
 static bool iopmem_layout_idle(struct iopmem_layout *l)
 {
-	return !atomic_read(&l->calls) && !iopmem_extent_busy(l, 0, U64_MAX);
+	return !atomic_read(&l->calls) && !iopmem_extent_busy(l, 0, U64_MAX) &&
+	       !iopmem_dmabuf_busy(l, 0, U64_MAX);
 }
 
 static void iopmem_layout_reap(struct work_struct *work)
@@ -209,12 +212,29 @@ static void iopmem_layout_reap(struct work_struct *work)
 	struct iopmem_layout *l = container_of(to_delayed_work(work),
 					       struct iopmem_layout, reap);
 
+	iopmem_dmabuf_revoke(l, 0, U64_MAX);
 	if (iopmem_layout_idle(l)) {
 		iopmem_layout_end(l);
 		return;
 	}
 	l->reap_ms = min(l->reap_ms * 2, (unsigned int)IOPMEM_REAP_MAX_MS);
 	queue_delayed_work(iopmem_reap_wq, &l->reap, msecs_to_jiffies(l->reap_ms));
+}
+
+static void iopmem_layout_cut_work(struct work_struct *work)
+{
+	iopmem_dmabuf_revoke(container_of(work, struct iopmem_layout, cut), 0, U64_MAX);
+}
+
+/**
+ * iopmem_layout_cut - have all dma-bufs of a layout revoked
+ * @l: the layout
+ *
+ * Not here: importers' code runs then, which may take its time.
+ */
+void iopmem_layout_cut(struct iopmem_layout *l)
+{
+	queue_work(iopmem_reap_wq, &l->cut);
 }
 
 /**
@@ -224,7 +244,7 @@ static void iopmem_layout_reap(struct work_struct *work)
  * Runs in the exit path of killed servers and waits for nothing.  After an
  * orderly return of all memory regions no page is referenced and the lease goes
  * at once; after a death the verbs devices may be closed later than this fd,
- * and until then the NIC writes.
+ * and until then the NIC writes.  dma-bufs are revoked by the reaper.
  */
 void iopmem_layout_close(struct iopmem_layout *l)
 {
@@ -258,6 +278,8 @@ static struct iopmem_layout *iopmem_layout_alloc(struct file *file,
 	init_rwsem(&l->map_lock);
 	mt_init(&l->maps);
 	mt_init(&l->zeroed);
+	INIT_LIST_HEAD(&l->bufs);
+	INIT_WORK(&l->cut, iopmem_layout_cut_work);
 	INIT_DELAYED_WORK(&l->reap, iopmem_layout_reap);
 	INIT_DELAYED_WORK(&l->stuck, iopmem_extend_stuck);
 	return l;

@@ -51,9 +51,11 @@ enum {
  * @maps:	file page -> device page and right (extent.c)
  * @zeroed:	bytes past EOF that this layout has zeroed and that no commit
  *		has made part of the file yet, as [first, last]; under @op_lock
+ * @bufs:	dma-bufs of mapped ranges (dmabuf.c); under iopmem_bufs_mutex
  * @calls:	calls on the way in workers
- * @reap:	ends the layout once calls and pins are gone
+ * @reap:	ends the layout once calls, pins and dma-bufs are gone
  * @reap_ms:	delay before the next try
+ * @cut:	revokes all dma-bufs
  * @stuck:	runs when an extend takes suspiciously long (extend.c)
  */
 struct iopmem_layout {
@@ -75,9 +77,11 @@ struct iopmem_layout {
 	struct rw_semaphore map_lock;
 	struct maple_tree maps;
 	struct maple_tree zeroed;
+	struct list_head bufs;
 	atomic_t calls;
 	struct delayed_work reap;
 	unsigned int reap_ms;
+	struct work_struct cut;
 	struct delayed_work stuck;
 };
 
@@ -96,6 +100,9 @@ struct iopmem_counts {
 	unsigned int orphans;
 	u64 mapped;
 	u64 pinned;
+	unsigned int dmabufs;
+	unsigned int attachments;
+	unsigned int dma_mappings;
 };
 
 int iopmem_layout_init(void);
@@ -104,6 +111,7 @@ int iopmem_layout_open(struct file *file, u32 *reason,
 		       struct iopmem_layout **layout);
 void iopmem_layout_close(struct iopmem_layout *l);
 void iopmem_layout_free(struct iopmem_layout *l);
+void iopmem_layout_cut(struct iopmem_layout *l);
 
 /* ---- layout_table.c: all of them ------------------------------------------ */
 
@@ -117,6 +125,7 @@ void iopmem_layout_report(struct iopmem_dev *dev);
 void iopmem_layout_attach(struct iopmem_layout *l, struct address_space *m);
 void iopmem_layout_detach(struct iopmem_layout *l);
 void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts);
+int iopmem_layout_importers(struct iopmem_dev *dev, char *buf);
 
 static inline bool iopmem_layout_broken(struct iopmem_layout *l)
 {

@@ -2,7 +2,7 @@
 /*
  * The ioctls of a layout fd.
  */
-#include "layout.h"
+#include "dmabuf.h"
 
 #include <linux/file.h>
 #include <linux/slab.h>
@@ -180,6 +180,43 @@ static long iopmem_ioc_unmap(struct file *file, void __user *arg)
 	return iopmem_unmap(file, unmap.offset, unmap.offset + unmap.length);
 }
 
+static long iopmem_ioc_dmabuf(struct iopmem_layout *l, void __user *arg)
+{
+	struct iopmem_dmabuf buf;
+	struct file *file;
+	u32 size;
+	int err;
+
+	err = iopmem_copy_in(&buf, sizeof(buf), arg, &size);
+	if (err)
+		return err;
+	if (buf.flags || buf.reserved ||
+	    (buf.iomode != IOPMEM_IOMODE_READ && buf.iomode != IOPMEM_IOMODE_RW) ||
+	    !iopmem_range_valid(buf.offset, buf.length))
+		return -EINVAL;
+
+	buf.fd = get_unused_fd_flags(O_CLOEXEC);
+	if (buf.fd < 0)
+		return buf.fd;
+	file = iopmem_dmabuf_export(l, buf.offset, buf.offset + buf.length,
+				    buf.iomode == IOPMEM_IOMODE_RW);
+	if (IS_ERR(file)) {
+		err = PTR_ERR(file);
+		goto err_fd;
+	}
+	err = iopmem_copy_out(arg, &buf, sizeof(buf));
+	if (err)
+		goto err_file;
+	fd_install(buf.fd, file);
+	return 0;
+
+err_file:
+	fput(file);
+err_fd:
+	put_unused_fd(buf.fd);
+	return err;
+}
+
 long iopmem_layout_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *p = (void __user *)arg;
@@ -193,6 +230,8 @@ long iopmem_layout_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return iopmem_ioc_commit(file->private_data, p);
 	case _IOC_NR(IOPMEM_IOC_UNMAP):
 		return iopmem_ioc_unmap(file, p);
+	case _IOC_NR(IOPMEM_IOC_DMABUF):
+		return iopmem_ioc_dmabuf(file->private_data, p);
 	case _IOC_NR(IOPMEM_IOC_EXTEND):
 		return iopmem_ioc_extend(file->private_data, p);
 	case _IOC_NR(IOPMEM_IOC_TRIM):

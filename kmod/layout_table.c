@@ -2,10 +2,11 @@
 /*
  * All layouts by inode: finding, breaking, revoking and counting them.
  */
-#include "layout.h"
+#include "dmabuf.h"
 
 #include <linux/hashtable.h>
 #include <linux/pid.h>
+#include <linux/sysfs.h>
 
 #include "trace.h"
 
@@ -115,8 +116,9 @@ bool iopmem_layout_within(unsigned long object)
  * iopmem_layout_revoke - a card goes away: recall and cut off its layouts
  * @dev: the card, no longer found by LAYOUT_OPEN
  *
- * User mappings are zapped and do not come back.  Pins stay until their owner
- * gives them up; iopmem_dev_drain() waits for that.
+ * User mappings are zapped and do not come back, dma-bufs are revoked.  Pins stay
+ * until their owner gives them up; iopmem_dev_drain() waits for that, and for
+ * importers to unmap.
  */
 void iopmem_layout_revoke(struct iopmem_dev *dev)
 {
@@ -136,6 +138,7 @@ void iopmem_layout_revoke(struct iopmem_dev *dev)
 		irq_work_queue(&l->notify);
 		if (l->mapping)
 			unmap_mapping_range(l->mapping, 0, 0, 1);
+		iopmem_layout_cut(l);
 	}
 	mutex_unlock(&iopmem_layouts_mutex);
 }
@@ -156,6 +159,7 @@ void iopmem_layout_report(struct iopmem_dev *dev)
 	mutex_lock(&iopmem_layouts_mutex);
 	hash_for_each(iopmem_table, bucket, l, hash) {
 		struct iopmem_counts c = {};
+		char holder[32];
 
 		if (l->dev != dev)
 			continue;
@@ -165,9 +169,15 @@ void iopmem_layout_report(struct iopmem_dev *dev)
 		}
 		n++;
 		iopmem_extent_count(l, &c.mapped, &c.pinned);
+		iopmem_dmabuf_count(l, &c);
+		iopmem_dmabuf_holder(l, holder, sizeof(holder));
 		pci_warn(dev->pdev, "removal waits for %s[%d]: inode %llu, %llu bytes mapped, %llu pinned%s\n",
 			 l->comm, pid_nr(l->owner), (u64)l->inode->i_ino, c.mapped, c.pinned,
 			 test_bit(IOPMEM_ORPHAN, &l->state) ? ", descriptor closed" : "");
+		if (c.dma_mappings)
+			pci_warn(dev->pdev, "removal waits for %s: has dma-bufs of inode %llu mapped (%u mappings in all)\n",
+				 *holder ? holder : "an importer that is gone",
+				 (u64)l->inode->i_ino, c.dma_mappings);
 	}
 	mutex_unlock(&iopmem_layouts_mutex);
 	if (more)
@@ -191,7 +201,7 @@ void iopmem_layout_detach(struct iopmem_layout *l)
 /**
  * iopmem_layout_count - what is out
  * @dev:    only on this card, or NULL for all
- * @counts: result; mapped and pinned only with @dev
+ * @counts: result; bytes and dma-bufs only with @dev
  */
 void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts)
 {
@@ -205,8 +215,31 @@ void iopmem_layout_count(struct iopmem_dev *dev, struct iopmem_counts *counts)
 			continue;
 		counts->layouts++;
 		counts->orphans += test_bit(IOPMEM_ORPHAN, &l->state);
-		if (dev)
-			iopmem_extent_count(l, &counts->mapped, &counts->pinned);
+		if (!dev)
+			continue;
+		iopmem_extent_count(l, &counts->mapped, &counts->pinned);
+		iopmem_dmabuf_count(l, counts);
 	}
 	mutex_unlock(&iopmem_layouts_mutex);
+}
+
+/**
+ * iopmem_layout_importers - who has dma-bufs of a card, one line each
+ * @dev: the card
+ * @buf: of a sysfs attribute
+ */
+int iopmem_layout_importers(struct iopmem_dev *dev, char *buf)
+{
+	struct iopmem_layout *l;
+	unsigned int more = 0;
+	int bucket, at = 0;
+
+	mutex_lock(&iopmem_layouts_mutex);
+	hash_for_each(iopmem_table, bucket, l, hash)
+		if (l->dev == dev)
+			at = iopmem_dmabuf_importers(l, buf, at, &more);
+	mutex_unlock(&iopmem_layouts_mutex);
+	if (more)
+		at += sysfs_emit_at(buf, at, "and %u more\n", more);
+	return at;
 }

@@ -2,7 +2,7 @@
 /*
  * Loading and unloading.
  */
-#include "layout.h"
+#include "dmabuf.h"
 
 #include <linux/module.h>
 
@@ -29,6 +29,8 @@ static int __init iopmem_init(void)
 	/* They say themselves what does not work without them. */
 	iopmem_busy_hook_init();
 	iopmem_swap_hook_init();
+	if (!IOPMEM_CAN_DMABUF)
+		pr_info(IOPMEM_NAME ": kernel without CONFIG_DMA_SHARED_BUFFER: no memory kind dmabuf\n");
 
 	err = pci_register_driver(&iopmem_pci_driver);
 	if (err)

@@ -295,6 +295,7 @@ static int iopmem_map_publish(struct iopmem_call *call)
 		pr_warn_ratelimited(IOPMEM_NAME ": inode %llu: blocks moved under a layout (xfs_fsr, swapext?)\n",
 				    (u64)l->inode->i_ino);
 		iopmem_layout_break(l, IOPMEM_BREAK_MOVED);
+		iopmem_layout_cut(l);
 		err = -EAGAIN;
 	}
 	return err;

@@ -114,6 +114,43 @@ static ssize_t poisoned_bytes_show(struct device *d, struct device_attribute *at
 }
 static DEVICE_ATTR_RO(poisoned_bytes);
 
+static ssize_t dmabufs_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	struct iopmem_counts counts;
+
+	iopmem_layout_count(to_iopmem(d), &counts);
+	return sysfs_emit(buf, "%u\n", counts.dmabufs);
+}
+static DEVICE_ATTR_RO(dmabufs);
+
+static ssize_t attachments_show(struct device *d, struct device_attribute *attr,
+				char *buf)
+{
+	struct iopmem_counts counts;
+
+	iopmem_layout_count(to_iopmem(d), &counts);
+	return sysfs_emit(buf, "%u\n", counts.attachments);
+}
+static DEVICE_ATTR_RO(attachments);
+
+static ssize_t dma_mappings_show(struct device *d, struct device_attribute *attr,
+				 char *buf)
+{
+	struct iopmem_counts counts;
+
+	iopmem_layout_count(to_iopmem(d), &counts);
+	return sysfs_emit(buf, "%u\n", counts.dma_mappings);
+}
+static DEVICE_ATTR_RO(dma_mappings);
+
+/* Who has dma-bufs of this card. */
+static ssize_t importers_show(struct device *d, struct device_attribute *attr,
+			      char *buf)
+{
+	return iopmem_layout_importers(to_iopmem(d), buf);
+}
+static DEVICE_ATTR_RO(importers);
+
 static struct attribute *iopmem_attrs[] = {
 	&dev_attr_bar.attr,
 	&dev_attr_size.attr,
@@ -126,6 +163,10 @@ static struct attribute *iopmem_attrs[] = {
 	&dev_attr_mapped_bytes.attr,
 	&dev_attr_pinned_bytes.attr,
 	&dev_attr_poisoned_bytes.attr,
+	&dev_attr_dmabufs.attr,
+	&dev_attr_attachments.attr,
+	&dev_attr_dma_mappings.attr,
+	&dev_attr_importers.attr,
 	NULL
 };
 

@@ -175,6 +175,106 @@ TRACE_EVENT(iopmem_revoke,
 	TP_printk("ino %lu", __entry->ino)
 );
 
+TRACE_EVENT(iopmem_dmabuf_export,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, bool rw, int ret),
+	TP_ARGS(ino, offset, length, rw, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(bool, rw)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->rw = rw;
+		__entry->ret = ret;
+	),
+	TP_printk("ino %lu offset %#llx length %#llx %s ret %d", __entry->ino, __entry->offset,
+		  __entry->length, __entry->rw ? "RW" : "READ", __entry->ret)
+);
+
+TRACE_EVENT(iopmem_dmabuf_attach,
+	TP_PROTO(unsigned long ino, u64 offset, const char *importer, int ret),
+	TP_ARGS(ino, offset, importer, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(int, ret)
+		__array(char, importer, 32)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->ret = ret;
+		strscpy(__entry->importer, importer, sizeof(__entry->importer));
+	),
+	TP_printk("ino %lu offset %#llx %s ret %d", __entry->ino, __entry->offset,
+		  __entry->importer, __entry->ret)
+);
+
+TRACE_EVENT(iopmem_dmabuf_map,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, const char *importer,
+		 int ret),
+	TP_ARGS(ino, offset, length, importer, ret),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(int, ret)
+		__array(char, importer, 32)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->ret = ret;
+		strscpy(__entry->importer, importer, sizeof(__entry->importer));
+	),
+	TP_printk("ino %lu offset %#llx length %#llx %s ret %d", __entry->ino, __entry->offset,
+		  __entry->length, __entry->importer, __entry->ret)
+);
+
+TRACE_EVENT(iopmem_dmabuf_unmap,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, const char *importer),
+	TP_ARGS(ino, offset, length, importer),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__array(char, importer, 32)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		strscpy(__entry->importer, importer, sizeof(__entry->importer));
+	),
+	TP_printk("ino %lu offset %#llx length %#llx %s", __entry->ino, __entry->offset,
+		  __entry->length, __entry->importer)
+);
+
+TRACE_EVENT(iopmem_dmabuf_revoke,
+	TP_PROTO(unsigned long ino, u64 offset, u64 length, unsigned int mappings),
+	TP_ARGS(ino, offset, length, mappings),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(unsigned int, mappings)
+	),
+	TP_fast_assign(
+		__entry->ino = ino;
+		__entry->offset = offset;
+		__entry->length = length;
+		__entry->mappings = mappings;
+	),
+	TP_printk("ino %lu offset %#llx length %#llx still mapped %u",
+		  __entry->ino, __entry->offset, __entry->length, __entry->mappings)
+);
+
 #endif /* IOPMEM_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

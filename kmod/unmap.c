@@ -2,7 +2,7 @@
 /*
  * UNMAP: file bytes are reachable no more.
  */
-#include "layout.h"
+#include "dmabuf.h"
 
 #include "trace.h"
 
@@ -15,7 +15,8 @@ static int iopmem_unmap_locked(struct file *file, u64 start, u64 end)
 	struct iopmem_layout *l = file->private_data;
 
 	unmap_mapping_range(file->f_mapping, start, end - start, 1);
-	if (iopmem_extent_busy(l, start, end))
+	/* A dma-buf may have been exported since they were revoked. */
+	if (iopmem_extent_busy(l, start, end) || iopmem_dmabuf_busy(l, start, end))
 		return -EBUSY;
 	iopmem_extent_erase(l, start, end);
 	return 0;
@@ -27,16 +28,20 @@ static int iopmem_unmap_locked(struct file *file, u64 start, u64 end)
  * @start: first byte, page-aligned
  * @end:   one past the last
  *
- * Return: 0, -EBUSY somebody references pages.
+ * dma-bufs that reach into it are revoked for good, also when it fails.
+ *
+ * Return: 0, -EBUSY somebody references pages or has a dma-buf mapped, -EINTR.
  */
 int iopmem_unmap(struct file *file, u64 start, u64 end)
 {
 	struct iopmem_layout *l = file->private_data;
-	int err;
+	int err = iopmem_dmabuf_retire(l, start, end);
 
-	down_write(&l->map_lock);
-	err = iopmem_unmap_locked(file, start, end);
-	up_write(&l->map_lock);
+	if (!err) {
+		down_write(&l->map_lock);
+		err = iopmem_unmap_locked(file, start, end);
+		up_write(&l->map_lock);
+	}
 	trace_iopmem_unmap(l->inode->i_ino, start, end - start, err);
 	return err;
 }

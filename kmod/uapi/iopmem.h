@@ -22,7 +22,7 @@
 /* What a layout's memory can be given to a NIC as (iopmem_info.caps). */
 #define IOPMEM_CAP_PIN		(1ULL << 0)	/* mmap of the layout fd can be pinned */
 #define IOPMEM_CAP_ODP		(1ULL << 1)	/* fsdax mapping under on-demand paging */
-#define IOPMEM_CAP_DMABUF	(1ULL << 2)	/* revocable dma-buf per segment */
+#define IOPMEM_CAP_DMABUF	(1ULL << 2)	/* IOPMEM_IOC_DMABUF */
 /* The busy-page hook is armed: mmap + truncate of a pinned file is seen. */
 #define IOPMEM_CAP_BUSY_HOOK	(1ULL << 3)
 /* XFS_IOC_SWAPEXT (xfs_fsr) is refused with EBUSY for files under layout. */
@@ -198,15 +198,51 @@ struct iopmem_commit {
  * @offset:	first byte, multiple of the granule
  * @length:	bytes, multiple of the granule, not 0
  *
- * Forgets the mapping, zaps user mappings of the range.  The caller has
- * deregistered its memory regions before.  Errors: EBUSY pages of the range are
- * still pinned (nothing is unmapped), EINVAL.
+ * Forgets the mapping, zaps user mappings of the range and revokes dma-bufs that
+ * reach into it.  The caller has deregistered its memory regions before.  Errors:
+ * EBUSY pages of the range are still pinned, or an importer has not unmapped its
+ * dma-buf within a second (nothing is unmapped, the dma-bufs stay revoked), EINTR,
+ * EINVAL.
  */
 struct iopmem_unmap {
 	__u32 size;
 	__u32 flags;
 	__u64 offset;
 	__u64 length;
+};
+
+/**
+ * struct iopmem_dmabuf - IOPMEM_IOC_DMABUF on a layout fd
+ * @size:	sizeof(struct iopmem_dmabuf)
+ * @flags:	must be 0
+ * @offset:	first byte, multiple of the granule
+ * @length:	bytes, multiple of the granule, not 0
+ * @iomode:	IOPMEM_IOMODE_*; RW needs the range RW-mapped
+ * @fd:		out: the dma-buf, @length bytes, O_CLOEXEC
+ * @reserved:	must be 0
+ *
+ * A dma-buf of a mapped range, for ibv_reg_dmabuf_mr(); not for mmap.  Importers
+ * must take peer memory (allow_peer2peer) and let it be taken away (move_notify,
+ * invalidate_mappings); others, and those that pin (until 7.x), get EOPNOTSUPP
+ * when they attach or map.  A READ dma-buf is mapped for reading whatever the
+ * importer asks for.
+ *
+ * UNMAP of a byte of it, close of the layout fd, and removal of the card revoke
+ * it: importers are told, and nothing can be mapped again (ENODEV).  The lease is
+ * kept until every importer has unmapped and all fences are signalled.  A break
+ * of the layout does not revoke it.
+ * Errors: EAGAIN the layout is broken or breaking, ERANGE not all of the range is
+ * mapped so, E2BIG the range has more than 2^20 pieces, EOPNOTSUPP kernel without
+ * dma-bufs, EMFILE, EINVAL, ENOMEM, ENODEV.
+ */
+struct iopmem_dmabuf {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+	__u32 iomode;
+	__s32 fd;
+	__u64 reserved;
 };
 
 /**
@@ -256,6 +292,7 @@ struct iopmem_trim {
 #define IOPMEM_IOC_MAP		_IOWR(IOPMEM_IOC_MAGIC, 16, struct iopmem_map)
 #define IOPMEM_IOC_COMMIT	_IOWR(IOPMEM_IOC_MAGIC, 17, struct iopmem_commit)
 #define IOPMEM_IOC_UNMAP	_IOWR(IOPMEM_IOC_MAGIC, 18, struct iopmem_unmap)
+#define IOPMEM_IOC_DMABUF	_IOWR(IOPMEM_IOC_MAGIC, 19, struct iopmem_dmabuf)
 #define IOPMEM_IOC_EXTEND	_IOWR(IOPMEM_IOC_MAGIC, 20, struct iopmem_extend)
 #define IOPMEM_IOC_TRIM		_IOWR(IOPMEM_IOC_MAGIC, 21, struct iopmem_trim)
 
@@ -268,6 +305,7 @@ struct iopmem_trim {
  *		EFAULT outside
  *   mmap()	MAP_SHARED at file offsets inside mapped ranges, for ibv_reg_mr;
  *		a fault outside is SIGBUS
- *   close()	unmaps everything and drops the lease after the last pin
+ *   close()	unmaps everything, revokes dma-bufs, and drops the lease after the
+ *		last pin and the last mapping of a dma-buf
  */
 #endif /* _UAPI_IOPMEM_H */
