@@ -210,7 +210,7 @@ void iopmem_bar_writeback(struct iopmem_dev *dev, u64 offset, u64 len)
  * nothing about another requester's writes: a NIC's client reads back on its
  * own connection before it commits.
  *
- * Return: 0, or -EIO if the card is no longer there.
+ * Return: 0, or -EIO if the card is no longer there or says that it has failed.
  */
 int iopmem_bar_flush(struct iopmem_dev *dev)
 {
@@ -226,5 +226,5 @@ int iopmem_bar_flush(struct iopmem_dev *dev)
 	/* A card that was pulled reads all ones, but so may a healthy one. */
 	if (word == ~0U && !pci_device_is_present(dev->pdev))
 		return -EIO;
-	return 0;
+	return dev->pmr ? iopmem_nvme_flush(dev) : 0;
 }

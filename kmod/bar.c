@@ -70,7 +70,8 @@ static int iopmem_bar_whole(struct iopmem_dev *dev, int named)
  * iopmem_bar_select - where the memory is
  * @dev: the card, its function enabled
  *
- * Sets bar, phys, size and why.
+ * Sets bar, phys, size, persistent and why.  An NVMe controller is asked for it,
+ * because its BARs hold other things as well.
  *
  * Return: 0, or -errno after a message.
  */
@@ -78,6 +79,8 @@ int iopmem_bar_select(struct iopmem_dev *dev)
 {
 	int named = iopmem_param_bar(dev->pdev);
 
+	if (dev->pdev->class == PCI_CLASS_STORAGE_EXPRESS)
+		return iopmem_nvme_select(dev, named);
 	return iopmem_bar_whole(dev, named);
 }
 

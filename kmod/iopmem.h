@@ -24,6 +24,13 @@ enum iopmem_cache {
 	IOPMEM_CACHE_WT,
 };
 
+/* Does the memory survive a power loss?  In the order of sysfs's words. */
+enum iopmem_persistent {
+	IOPMEM_PERSISTENT_UNKNOWN,
+	IOPMEM_PERSISTENT_NO,
+	IOPMEM_PERSISTENT_YES,
+};
+
 /**
  * struct iopmem_dev - one memory card
  * @pdev:	the PCI function
@@ -34,6 +41,9 @@ enum iopmem_cache {
  * @phys:	address of the memory as the CPU sees it, in the BAR
  * @size:	bytes
  * @va:		kernel mapping of all of it
+ * @persistent:	what the card says of power losses
+ * @nvme:	properties of an NVMe controller, else NULL
+ * @pmr:	the memory is the controller's Persistent Memory Region
  * @cache_wanted: memory type that was asked for
  * @cache:	memory type of @va, read back from the page table
  * @cache_user:	memory type of programs' mappings of files on the card
@@ -55,6 +65,9 @@ struct iopmem_dev {
 	phys_addr_t phys;
 	u64 size;
 	void *va;
+	enum iopmem_persistent persistent;
+	void __iomem *nvme;
+	bool pmr;
 	enum iopmem_cache cache_wanted;
 	enum iopmem_cache cache;
 	enum iopmem_cache cache_user;
@@ -126,6 +139,11 @@ int iopmem_bar_write(struct iopmem_dev *dev, u64 offset, const void *from,
 int iopmem_bar_zero(struct iopmem_dev *dev, u64 offset, u64 len);
 void iopmem_bar_writeback(struct iopmem_dev *dev, u64 offset, u64 len);
 int iopmem_bar_flush(struct iopmem_dev *dev);
+
+/* ---- nvme.c: CMB and PMR of NVMe controllers ------------------------------ */
+
+int iopmem_nvme_select(struct iopmem_dev *dev, int named);
+int iopmem_nvme_flush(struct iopmem_dev *dev);
 
 /* ---- pci.c, block.c, dax.c, sysfs.c --------------------------------------- */
 

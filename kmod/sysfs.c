@@ -30,6 +30,16 @@ static ssize_t disk_show(struct device *d, struct device_attribute *attr, char *
 }
 static DEVICE_ATTR_RO(disk);
 
+/* What an NVMe controller says; of others nothing is known. */
+static ssize_t persistent_show(struct device *d, struct device_attribute *attr,
+			       char *buf)
+{
+	static const char * const words[] = { "unknown", "no", "yes" };
+
+	return sysfs_emit(buf, "%s\n", words[to_iopmem(d)->persistent]);
+}
+static DEVICE_ATTR_RO(persistent);
+
 static ssize_t cache_show(struct device *d, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", iopmem_cache_name(to_iopmem(d)->cache));
@@ -155,6 +165,7 @@ static struct attribute *iopmem_attrs[] = {
 	&dev_attr_bar.attr,
 	&dev_attr_size.attr,
 	&dev_attr_disk.attr,
+	&dev_attr_persistent.attr,
 	&dev_attr_cache.attr,
 	&dev_attr_cache_user.attr,
 	&dev_attr_coherent.attr,
