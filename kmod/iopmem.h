@@ -53,6 +53,7 @@ enum iopmem_persistent {
  * @dax:	DAX device
  * @disk:	block device
  * @users:	layouts on this card, under iopmem_devs_lock
+ * @p2p_asked:	a function that p2p is to judge besides the NICs, or 0
  * @dead:	being removed; no new users, under iopmem_devs_lock
  * @idle:	woken when @users drops to 0
  */
@@ -77,6 +78,7 @@ struct iopmem_dev {
 	struct dax_device *dax;
 	struct gendisk *disk;
 	unsigned int users;
+	u64 p2p_asked;
 	bool dead;
 	wait_queue_head_t idle;
 };
@@ -155,5 +157,9 @@ int iopmem_block_add(struct iopmem_dev *dev);
 void iopmem_block_stop(struct iopmem_dev *dev);
 void iopmem_block_free(struct iopmem_dev *dev);
 int iopmem_dax_add(struct iopmem_dev *dev);
+
+/* ---- p2p.c ---------------------------------------------------------------- */
+
+extern struct device_attribute iopmem_attr_p2p;
 
 #endif /* IOPMEM_H */

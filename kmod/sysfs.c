@@ -178,6 +178,7 @@ static struct attribute *iopmem_attrs[] = {
 	&dev_attr_attachments.attr,
 	&dev_attr_dma_mappings.attr,
 	&dev_attr_importers.attr,
+	&iopmem_attr_p2p.attr,
 	NULL
 };
 
