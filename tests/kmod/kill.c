@@ -9,9 +9,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "dmabuf_importer/dmabuf_importer.h"
 
 #define RW		IOPMEM_IOMODE_RW
 /* Where the caller of an ioctl waits for the worker that makes the call. */
@@ -218,34 +221,67 @@ static void remover(void *arg)
 	CHECK_EQ(write(fd, "1", 1), 1);
 }
 
+/* Until the kernel's log has a line with @words; @log: /dev/kmsg. */
+static void await_log(int log, const char *words)
+{
+	uint64_t until = task_now_ms() + (uint64_t)GUARD_MS;
+	char line[8192];
+	ssize_t n;
+
+	do {
+		n = read(log, line, sizeof(line) - 1);
+		if (n < 0) {
+			/* EPIPE: lines were overwritten before they could be read */
+			CHECK(errno == EAGAIN || errno == EPIPE);
+			CHECK(task_now_ms() < until);
+			lt_sleep_ms(20);
+		}
+		line[n < 0 ? 0 : n] = '\0';
+	} while (!strstr(line, words));
+}
+
 int lt_removal(const char *remove)
 {
 	struct pollfd p = { .events = POLLPRI };
+	bool pinned = lt_can_pin();
+	char *map = NULL;
 	pid_t child;
-	char *map;
-	int fd;
+	int fd, imp, log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
+	CHECK(log >= 0 && lseek(log, 0, SEEK_END) >= 0);
 	setup("removal");
 	p.fd = fd = lt_layout(file);
 	CHECK_EQ(lt_map(fd, 0, MIB, RW), 0);
-	map = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
-	lt_pin(pins[1], map, 64 * PG);
+	if (pinned) {
+		map = lt_mmap(fd, 0, MIB, PROT_READ | PROT_WRITE);
+		lt_pin(pins[1], map, 64 * PG);
+	}
+	imp = lt_import(fd, 0, MIB, IMPORT_KEEPS);
 	child = lt_child(remover, (void *)remove);
 	CHECK_EQ(poll(&p, 1, GUARD_MS), 1);
 	CHECK(lt_poll_break(fd, GUARD_MS));
 	CHECK_WAITS(child, IN_DRAIN);
 	CHECK_EQ(poll(&p, 1, 0), 1);
 	CHECK_EQ(p.revents, POLLPRI | POLLHUP);
-	CHECK(lt_sigbus(map, true));
+	if (pinned)
+		CHECK(lt_sigbus(map, true));
 	CHECK(pwrite(fd, "x", 1, 0) < 0 && errno == ENODEV);
 	CHECK_EQ(lt_map(fd, 0, MIB, RW), -ENODEV);
 	CHECK_EQ(lt_commit(fd, 0, MIB, NULL), -ENODEV);
 	CHECK_EQ(lt_open(file, NULL, NULL), -EOPNOTSUPP);
-	CHECK(!munmap(map, MIB));
+	/* dma-bufs are taken back at once: the card may be gone already */
+	lt_import_await_told(imp);
+	if (pinned)
+		CHECK(!munmap(map, MIB));
 	close(fd);
 	CHECK_WAITS(child, IN_DRAIN);
 	CHECK_EQ(lt_orphans(), 1);
-	unpin();
+	if (pinned)
+		unpin();
+	await_log(log, "removal waits for dmabuf_importer: ");
+	CHECK_WAITS(child, IN_DRAIN);
+	CHECK_EQ(lt_orphans(), 1);
+	lt_import_unmap(imp);
 	CHECK(lt_child_done(child, GUARD_MS));
 	CHECK_EQ(lt_orphans(), 0);
 	printf("ok - removal\n");
@@ -253,10 +289,10 @@ int lt_removal(const char *remove)
 }
 
 const struct lt_case lt_kill_cases[] = {
-	{ "killed_with_pins", killed_with_pins, true },
-	{ "killed_with_pins_touched", killed_with_pins_touched, true },
-	{ "orphan_keeps_out", orphan_keeps_out, false },
-	{ "killed_in_commit", killed_in_commit, true },
-	{ "killed_in_map", killed_in_map, true },
-	{ NULL, NULL, false },
+	{ "killed_with_pins", killed_with_pins, true, true },
+	{ "killed_with_pins_touched", killed_with_pins_touched, true, true },
+	{ "orphan_keeps_out", orphan_keeps_out, false, true },
+	{ "killed_in_commit", killed_in_commit, true, true },
+	{ "killed_in_map", killed_in_map, true, false },
+	{ .name = NULL },
 };

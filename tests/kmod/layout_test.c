@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * layout_test MOUNTPOINT SYSFS [quick|CASE...]	runs the cases, TAP on stdout
+ * layout_test MOUNTPOINT SYSFS [quick|limits|CASE...]	runs the cases, TAP on stdout; those of limits.c only when asked for
  * layout_test refuse FILE REASON [COMMAND]	LAYOUT_OPEN of FILE must be refused with that IOPMEM_REFUSED_* number;
  *						COMMAND runs between opening FILE and that
  * layout_test removal MOUNTPOINT FILE		pulls the card (writes 1 to FILE) under a layout
+ * layout_test load MOUNTPOINT			takes layouts and uses them until the card or file system is gone
+ * layout_test map FILE				MAP for reading of its first 64 KiB must succeed
  * layout_test caps HEX				the capabilities must be these
+ * layout_test address MOUNTPOINT FUNCTION	what a PCI function gets as address for a dma-buf
  *
  * Exit status 0: all passed or skipped.
  */
@@ -39,6 +42,8 @@ static int run_once(const struct lt_case *c)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setpgid(0, 0);
 		errno = 0;
+		if (c->pins && !lt_can_pin())
+			lt_skip("nothing can be pinned here");
 		c->run();
 		fflush(stdout);
 		_exit(0);
@@ -85,14 +90,16 @@ static void run_case(const struct lt_case *c)
 	}
 }
 
-static bool wanted(const struct lt_case *c, int argc, char **argv)
+static bool wanted(const struct lt_case *c, bool limits, int argc, char **argv)
 {
 	int i;
 
 	if (!argc)
-		return true;
+		return !limits;
 	if (!strcmp(argv[0], "quick"))
 		return c->quick;
+	if (!strcmp(argv[0], "limits"))
+		return limits;
 	for (i = 0; i < argc; i++)
 		if (!strcmp(argv[i], c->name))
 			return true;
@@ -131,9 +138,23 @@ static int refuse(const char *path, unsigned int want, const char *command)
 	return 1;
 }
 
+static int map(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), err;
+
+	if (fd < 0) {
+		perror(path);
+		return 1;
+	}
+	err = lt_map(lt_layout(fd), 0, 64 * KIB, IOPMEM_IOMODE_READ);
+	printf("%sok - map of %s: %s\n", err ? "not " : "", path, strerror(-err));
+	return err ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
-	const struct lt_case *tables[] = { lt_basic_cases, lt_break_cases, lt_kill_cases };
+	const struct lt_case *tables[] = { lt_basic_cases, lt_break_cases, lt_kill_cases, lt_swap_cases,
+					   lt_limits_cases, lt_dmabuf_cases, lt_race_cases };
 	const struct lt_case *c;
 	size_t i;
 
@@ -144,11 +165,21 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 4 && !strcmp(argv[1], "refuse"))
 		return refuse(argv[2], atoi(argv[3]), argv[4]);
+	if (argc == 3 && !strcmp(argv[1], "map"))
+		return map(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "load")) {
+		lt_mnt = argv[2];
+		return lt_load();
+	}
 	if (argc == 3 && !strcmp(argv[1], "caps"))
 		return caps(strtoul(argv[2], NULL, 16));
 	if (argc < 3) {
-		fprintf(stderr, "usage: layout_test MOUNTPOINT SYSFS [quick|CASE...]\n");
+		fprintf(stderr, "usage: layout_test MOUNTPOINT SYSFS [quick|limits|CASE...]\n");
 		return 2;
+	}
+	if (!strcmp(argv[1], "address") && argc == 4) {
+		lt_mnt = argv[2];
+		return lt_dma_address(argv[3]);
 	}
 	if (!strcmp(argv[1], "removal") && argc == 4) {
 		lt_mnt = argv[2];
@@ -158,7 +189,7 @@ int main(int argc, char **argv)
 	lt_sysfs = argv[2];
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		for (c = tables[i]; c->name; c++)
-			if (wanted(c, argc - 3, argv + 3))
+			if (wanted(c, tables[i] == lt_limits_cases, argc - 3, argv + 3))
 				run_case(c);
 	printf("1..%d\n%d passed, %d failed, %d skipped\n", number, passed, failed, skipped);
 	return failed ? 1 : 0;

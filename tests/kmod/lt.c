@@ -32,8 +32,11 @@ void lt_fail(const char *file, int line, const char *what)
 	_exit(1);
 }
 
-/* The last MAP said EAGAIN, and took as long as the module lets XFS take before it recalls (less a tick). */
-static bool recalled_itself;
+/*
+ * The last MAP said EAGAIN, or some EXTEND went on, and it took as long as the module lets XFS take before it recalls
+ * (less a tick).
+ */
+static bool recalled_itself, extended_slowly;
 #define STUCK_MS	990
 
 void lt_check_eq(const char *file, int line, const char *what, long long got, long long want)
@@ -42,7 +45,7 @@ void lt_check_eq(const char *file, int line, const char *what, long long got, lo
 		return;
 	printf("# %s:%d: %s is %lld, wanted %lld\n", file, line, what, got, want);
 	fflush(stdout);
-	_exit(got == -EAGAIN && !want && recalled_itself ? LT_RECALLED : 1);
+	_exit(got == -EAGAIN && !want && (recalled_itself || extended_slowly) ? LT_RECALLED : 1);
 }
 
 void lt_skip(const char *why)
@@ -113,6 +116,23 @@ int lt_commit(int fd, uint64_t offset, uint64_t length, uint64_t *new_size)
 	if (!err && new_size)
 		*new_size = arg.new_size;
 	return err;
+}
+
+int lt_extend(int fd, uint64_t offset, uint64_t length)
+{
+	struct iopmem_extend arg = { .size = sizeof(arg), .offset = offset, .length = length };
+	uint64_t start = task_now_ms();
+	int err = err_of(ioctl(fd, IOPMEM_IOC_EXTEND, &arg));
+
+	extended_slowly |= task_now_ms() - start >= STUCK_MS;
+	return err;
+}
+
+int lt_trim(int fd, uint64_t size)
+{
+	struct iopmem_trim arg = { .size = sizeof(arg), .new_size = size };
+
+	return err_of(ioctl(fd, IOPMEM_IOC_TRIM, &arg));
 }
 
 int lt_unmap(int fd, uint64_t offset, uint64_t length)
@@ -225,6 +245,14 @@ bool lt_all(int fd, uint64_t offset, size_t length, int byte)
 	}
 	free(buf);
 	return i == length;
+}
+
+bool lt_can_pin(void)
+{
+	struct iopmem_info info;
+
+	CHECK_EQ(lt_info(&info), 0);
+	return info.caps & IOPMEM_CAP_PIN;
 }
 
 void *lt_mmap(int fd, uint64_t offset, size_t length, int prot)
@@ -383,6 +411,15 @@ void lt_check_waits(const char *file, int line, pid_t pid, const char *function)
 	await_sleep(file, line, pid, function);
 }
 
+void lt_check_kept(const char *file, int line, int layout_fd)
+{
+	if (!lt_poll_break(layout_fd, WATCH_MS))
+		return;
+	printf("# %s:%d: the layout is recalled%s\n", file, line, extended_slowly ? ", after a slow EXTEND" : "");
+	fflush(stdout);
+	_exit(extended_slowly ? LT_RECALLED : 1);
+}
+
 bool lt_wait_task_in(const char *function)
 {
 	uint64_t until = task_now_ms() + (uint64_t)GUARD_MS;
@@ -426,4 +463,17 @@ void lt_sleep_ms(int ms)
 	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
 
 	nanosleep(&ts, NULL);
+}
+
+unsigned long lt_sysfs_number(const char *name)
+{
+	char path[256];
+	unsigned long n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", lt_sysfs, name);
+	f = fopen(path, "r");
+	CHECK(f && fscanf(f, "%lu", &n) == 1);
+	fclose(f);
+	return n;
 }

@@ -35,16 +35,21 @@ extern int lt_dev;		/* /dev/iopmem */
 /* The child comes to sleep in that function of the kernel (IN_*) and stays there. */
 #define CHECK_WAITS(pid, function) \
 	lt_check_waits(__FILE__, __LINE__, pid, function)
+/* The layout is watched for a moment, and nobody recalls it. */
+#define CHECK_KEPT(layout_fd) \
+	lt_check_kept(__FILE__, __LINE__, layout_fd)
 
 /*
- * Exit status of a case that says nothing and is run again.  A MAP for which XFS needs a second or more recalls its own
- * layout and fails with EAGAIN (kmod/map.c), also when all that happened is that the machine stood still.
+ * Exit status of a case that says nothing and is run again.  A MAP or EXTEND for which XFS needs a second or more recalls
+ * its own layout (kmod/extend.c), and a MAP then fails with EAGAIN, also when all that happened is that the machine stood
+ * still.
  */
 #define LT_RECALLED	3
 
 void lt_fail(const char *file, int line, const char *what) __attribute__((noreturn));
 void lt_check_eq(const char *file, int line, const char *what, long long got, long long want);
 void lt_check_waits(const char *file, int line, pid_t pid, const char *function);
+void lt_check_kept(const char *file, int line, int layout_fd);
 void lt_skip(const char *why) __attribute__((noreturn));
 
 /* All return 0 or -errno. */
@@ -54,6 +59,8 @@ int lt_map_into(int fd, uint64_t offset, uint64_t length, unsigned int iomode, s
 		unsigned int *nr);
 int lt_map(int fd, uint64_t offset, uint64_t length, unsigned int iomode);
 int lt_commit(int fd, uint64_t offset, uint64_t length, uint64_t *new_size);
+int lt_extend(int fd, uint64_t offset, uint64_t length);
+int lt_trim(int fd, uint64_t size);
 int lt_unmap(int fd, uint64_t offset, uint64_t length);
 
 /* An empty file below lt_mnt, open with @flags; unlinked when @path is NULL. */
@@ -68,6 +75,8 @@ void lt_populate(int file_fd, uint64_t offset, uint64_t length);
 void lt_write_pattern(int fd, uint64_t offset, size_t length, unsigned int seed);
 bool lt_has_pattern(int fd, uint64_t offset, size_t length, unsigned int seed);
 bool lt_all(int fd, uint64_t offset, size_t length, int byte);
+/* Does the module offer the memory kind pin here? Without it a layout fd has no mmap. */
+bool lt_can_pin(void);
 void *lt_mmap(int fd, uint64_t offset, size_t length, int prot);
 /* Holds references to the pages of [addr, length) in a pipe until it is closed. */
 void lt_pin(int pipe_in, void *addr, size_t length);
@@ -88,16 +97,34 @@ bool lt_wait_orphans(unsigned int want, int ms);
 /* Until any task of the machine sleeps in that function of the kernel; false when none does in time. */
 bool lt_wait_task_in(const char *function);
 void lt_sleep_ms(int ms);
+/* A number in the card's folder in sysfs. */
+unsigned long lt_sysfs_number(const char *name);
+
+/* dmabuf.c: an importer (module dmabuf_importer; the case is skipped without) that has a range RW-mapped, by the
+ * behaviour IMPORT_* of @flags. */
+int lt_importer(void);
+int lt_dmabuf(int layout_fd, uint64_t offset, uint64_t length, unsigned int iomode, int *fd);
+int lt_import(int layout_fd, uint64_t offset, uint64_t length, unsigned int flags);
+void lt_import_unmap(int imp);
+/* Until it was told to let go, once. */
+void lt_import_await_told(int imp);
+/* Prints the address that a PCI function gets for the first page of a file, and where that is on the card. */
+int lt_dma_address(const char *device);
 
 /* Removes the card through the sysfs file @remove while a layout is out. */
 int lt_removal(const char *remove);
+
+/* Takes layouts and uses them until there are none to be had. */
+int lt_load(void);
 
 struct lt_case {
 	const char *name;
 	void (*run)(void);
 	bool quick;
+	bool pins;	/* only where pages can be pinned */
 };
 
-extern const struct lt_case lt_basic_cases[], lt_break_cases[], lt_kill_cases[];
+extern const struct lt_case lt_basic_cases[], lt_break_cases[], lt_kill_cases[], lt_swap_cases[],
+	lt_limits_cases[], lt_dmabuf_cases[], lt_race_cases[];
 
 #endif /* LT_H */

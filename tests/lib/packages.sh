@@ -6,13 +6,14 @@
 # To build and to run the embedded demo.
 packages_build=(build-essential cmake pkg-config rpcsvc-proto libtirpc-dev libibverbs-dev librdmacm-dev
     libinih-dev uthash-dev libsqlite3-dev)
-# For the tests that need no virtual machine (procps: sysctl, e2fsprogs: mkfs.ext4, git: the files that lint reads).
-packages_test=(libcmocka-dev python3 iproute2 procps e2fsprogs util-linux mount git)
+# For the tests that need no virtual machine (procps: sysctl, e2fsprogs: mkfs.ext4, git: the files that lint reads,
+# dwarves: pahole).
+packages_test=(libcmocka-dev python3 iproute2 procps e2fsprogs util-linux mount git dwarves mandoc)
 # For ./check --long: a minimal Debian, to run the README's commands in.
 packages_long=(debootstrap)
 # For the virtual machines: kernels, the module, XFS, software RDMA.
 packages_vm=(qemu-system-x86 busybox-static cpio xz-utils zstd kmod bc flex bison libelf-dev libssl-dev dwarves
-    xfsprogs rdma-core ibverbs-providers ibverbs-utils rdmacm-utils perftest iproute2 python3 util-linux)
+    xfsprogs rdma-core ibverbs-providers ibverbs-utils rdmacm-utils perftest iproute2 python3 util-linux pciutils)
 
 # packages_missing PACKAGE...: prints those that are not installed.
 packages_missing() {
